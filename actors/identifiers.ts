@@ -1,0 +1,78 @@
+import { randomInt } from 'node:crypto';
+import type { Receiver } from './signal.js';
+
+/**
+ * Where identifiers come from: the name of a node and its `creation`, a number that differs between two
+ * runtimes of the same name, so that an identifier of an earlier life never names something of this one.
+ */
+export class Origin {
+  constructor(
+    readonly node: string,
+    readonly creation: number = randomInt(4, 0xffff_ffff),
+  ) {}
+}
+
+abstract class Identifier {
+  /**
+   * Who takes signals sent to this identifier; undefined once it has exited, and for identifiers of other
+   * nodes. A field rather than a table, because every message sent looks it up.
+   */
+  receiver: Receiver | undefined;
+
+  constructor(readonly origin: Origin) {
+    Object.defineProperty(this, 'receiver', { value: undefined, writable: true, enumerable: false });
+  }
+
+  get node(): string {
+    return this.origin.node;
+  }
+
+  abstract toString(): string;
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+}
+
+/** A process identifier. Within a domain one process has one Pid object: compare with `===`. */
+export class Pid extends Identifier {
+  constructor(
+    origin: Origin,
+    readonly id: number,
+    readonly serial = 0,
+  ) {
+    super(origin);
+  }
+
+  override toString(): string {
+    return `<0.${this.id}.${this.serial}>`;
+  }
+}
+
+/** A port identifier: what messages from a port carry as their first element. Compare with `===`. */
+export class Port extends Identifier {
+  constructor(
+    origin: Origin,
+    readonly id: number,
+  ) {
+    super(origin);
+  }
+
+  override toString(): string {
+    return `#Port<0.${this.id}>`;
+  }
+}
+
+/** A reference, unique in its runtime. As an alias it also has a receiver. */
+export class Reference extends Identifier {
+  constructor(
+    origin: Origin,
+    readonly words: readonly number[],
+  ) {
+    super(origin);
+  }
+
+  override toString(): string {
+    return `#Ref<0.${[...this.words].reverse().join('.')}>`;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Erlang terms as TypeScript values. Every layer above speaks these.
+ *
+ * | Erlang                  | TypeScript                                                       |
+ * |-------------------------|------------------------------------------------------------------|
+ * | atom `ok`               | the string `'ok'`; `true` and `false` are booleans               |
+ * | tuple `{a, 1}`          | a plain array `['a', 1]`                                         |
+ * | list `[1, 2]`           | a {@link List}: `list(1, 2)`; an improper one has a `tail`       |
+ * | binary                  | a `Buffer` or `Uint8Array`                                       |
+ * | integer                 | a number without a fraction, or a bigint                         |
+ * | float                   | a number with a fraction; one without is a {@link Float}         |
+ * | map                     | a `Map`                                                          |
+ * | pid, port, reference    | {@link Pid}, {@link Port}, {@link Reference}                     |
+ * | fun                     | a JavaScript function                                            |
+ */
+import type { Pid, Port, Reference } from './identifiers.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: a fun takes and returns whatever it likes
+type Fun = (...args: any[]) => unknown;
+
+export type Term =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Float
+  | Uint8Array
+  | Pid
+  | Port
+  | Reference
+  | Fun
+  | readonly Term[]
+  | List
+  | ReadonlyMap<Term, Term>;
+
+/** An Erlang list. A plain array is a tuple; this subclass is what tells the two apart. */
+export class List<T = unknown> extends Array<T> {
+  /** What stands behind the bar of an improper list `[a | tail]`; absent on a proper one. */
+  declare tail?: unknown;
+
+  /** Methods that make a new array of a list (map, filter, slice ...) make a list. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return List as unknown as ArrayConstructor;
+  }
+}
+
+/** `list(1, 2, 3)` is Erlang's `[1, 2, 3]`. */
+export function list<T>(...items: T[]): List<T> {
+  // Not `new List(...items)`: with one number as its argument that would be a length.
+  const result = new List<T>();
+  for (const item of items) result.push(item);
+  return result;
+}
+
+export function isList(term: unknown): term is List {
+  return term instanceof List;
+}
+
+export function isTuple(term: unknown): term is unknown[] {
+  return Array.isArray(term) && !(term instanceof List);
+}
+
+/** A float whose value happens to be integral (`1.0`), which a JavaScript number cannot tell from `1`. */
+export class Float {
+  constructor(readonly value: number) {}
+
+  valueOf(): number {
+    return this.value;
+  }
+}
