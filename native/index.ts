@@ -1,0 +1,139 @@
+/**
+ * The native core, declared once. Everything is implemented in C++ beside this file.
+ *
+ * Whatever fails in the operating system throws an Error with `code` (ENOENT ...), `errno` and `syscall`;
+ * nonsense from the outside throws one with code EINVAL. Descriptors are plain numbers, and whoever gets one
+ * has to close it or pass it on.
+ */
+import path from 'node:path';
+
+/** Which end of a tube: the acceptor allocates and grants the pages, the opener maps them. */
+export type Side = 'acceptor' | 'opener';
+
+/** Pages of memory shared with another process; unmapped by close(), or when collected. */
+export interface SharedPages {
+  close(): void;
+}
+
+/**
+ * Waits on descriptors with one epoll and calls `onReady` with the tokens of those that want attention.
+ *
+ * Watches are edge-triggered and one-shot: arm, look once more, sleep. An event on a watch that is not armed
+ * is dropped. Waiting is done by {@link runReactor} on a worker thread, or by the event loop after attach().
+ */
+export interface Reactor {
+  /** What {@link runReactor} takes, on whatever thread of this OS process. */
+  readonly number: number;
+  /** Watches a descriptor; the token is never used again. Call remove() before closing the descriptor. */
+  add(fd: number): number;
+  remove(token: number): void;
+  arm(token: number): void;
+  /** Whether room to write is an event as well; not at first. */
+  wantRoom(token: number, want: boolean): void;
+  /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
+  attach(): boolean;
+  /** Ends the waiting, on whatever thread; nothing is called any more. Until then the event loop is kept alive. */
+  stop(): void;
+}
+
+/** What one end of a tube has counted. */
+export interface TubeCounters {
+  sentPackets: number;
+  sentBytes: number;
+  /** Packets not sent because the ring was full. */
+  droppedPackets: number;
+  receivedPackets: number;
+  receivedBytes: number;
+}
+
+/** One end of a tube. BROKEN (-1) from any method: the peer wrote nonsense into the shared pages; close it. */
+export interface TubeEnd {
+  /** Tokens of the reactor that become ready when packets wait, and when the peer has made room. */
+  readonly packetsToken: number;
+  readonly roomToken: number;
+  /**
+   * Copies one packet of 1 to 4096 bytes into the ring: 1 when written, 0 when the ring was full (counted as a
+   * drop), or BROKEN. The peer may learn of it only with the next flush().
+   */
+  write(packet: Uint8Array): number;
+  /** Wakes the peer if anything has been written that it was not told of. */
+  flush(): void;
+  /** How many packets can be written now, 0 to 31, or BROKEN. */
+  freeSlots(): number;
+  /**
+   * Copies waiting packets, oldest first, one behind the other into the slab from the offset on and their lengths
+   * into `lengths`, until the ring is empty, `lengths` is full, or less than 4096 bytes of the slab are left.
+   * Returns their number or BROKEN.
+   */
+  read(slab: Uint8Array, offset: number, lengths: Uint32Array): number;
+  /** Arms packetsToken, then says how many packets wait: when any do, do not sleep. Or BROKEN. */
+  armPackets(): number;
+  /** Arms roomToken, then says how many slots are free: when any are, do not sleep. Or BROKEN. */
+  armRoom(): number;
+  counters(): TubeCounters;
+  /** Flushes, unmaps the pages, closes the descriptors. Nothing but close() and flush() may be called afterwards. */
+  close(): void;
+}
+
+interface Native {
+  Reactor: new (onReady: (tokens: number[]) => void) => Reactor;
+  /** The four descriptors are [kick, wait] of the ring this side writes, then of the one it reads; they and the pages are taken over. */
+  TubeEnd: new (
+    reactor: Reactor,
+    side: Side,
+    pages: SharedPages,
+    doorbells: readonly [number, number, number, number],
+  ) => TubeEnd;
+  /** Blocks this thread with the reactor of that number until its owner stops it. */
+  runReactor(number: number): void;
+  /** Zeroed pages in a memfd sealed against resizing, and its descriptor. */
+  allocatePages(count: number): [pages: SharedPages, fd: number];
+  /** Maps pages of memfds, given as [fd, page, fd, page ...], one behind the other. The descriptors stay the caller's. */
+  mapPages(pages: readonly number[]): SharedPages;
+  /** The grant references of the 64 buffers (tx, then rx), read once from the ring page that is the first of `pages`. */
+  readGrefs(pages: SharedPages): number[];
+  writeGrefs(pages: SharedPages, grefs: readonly number[]): void;
+  /** Memory for received packets from a pool, to which it returns when nothing refers to it any more. */
+  newSlab(): ArrayBuffer;
+  createEventFd(): number;
+  listenUnix(path: string): number;
+  connectUnix(path: string): number;
+  /** The next connection's descriptor, or -1 when there is none. */
+  acceptUnix(listener: number): number;
+  /** How many bytes the kernel took (0: no room now); the descriptors travel with the first byte, as duplicates. */
+  sendWithFds(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
+  /** `bytes` is 0 when nothing is there now, unless `closed`; the descriptors are the caller's from here on. */
+  receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
+  closeFd(fd: number): void;
+  /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
+  lockDirectory(path: string): number;
+}
+
+/** A packet that would not be one: rings carry 1 to MAX_PACKET bytes. */
+export const MAX_PACKET = 4096;
+export const TUBE_PAGES = 65;
+export const BROKEN = -1;
+
+const loadAddon: (directory: string) => unknown = require('node-gyp-build');
+
+// Compiled code lies in dist/native, the addon where node-gyp and prebuildify put it: in native/.
+const addon = loadAddon(path.join(__dirname, '../../native')) as Native;
+
+export const {
+  Reactor,
+  TubeEnd,
+  runReactor,
+  allocatePages,
+  mapPages,
+  readGrefs,
+  writeGrefs,
+  newSlab,
+  createEventFd,
+  listenUnix,
+  connectUnix,
+  acceptUnix,
+  sendWithFds,
+  receiveWithFds,
+  closeFd,
+  lockDirectory,
+} = addon;

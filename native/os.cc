@@ -1,0 +1,182 @@
+#include "os.h"
+
+#include <cstddef>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ring_layout.h"
+
+namespace ling {
+
+OsError::OsError(const char* call, int err, const std::string& subject)
+    : std::runtime_error(std::string(call) + (subject.empty() ? "" : " " + subject) + ": " + std::strerror(err)),
+      syscall(call),
+      error(err) {}
+
+namespace {
+
+constexpr int SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+int check(int result, const char* syscall, const std::string& subject = "") {
+  if (result < 0) throw OsError(syscall, errno, subject);
+  return result;
+}
+
+void* checkMap(void* address) {
+  if (address == MAP_FAILED) throw OsError("mmap", errno);
+  return address;
+}
+
+sockaddr_un addressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    throw BadInput("socket path is longer than the " + std::to_string(sizeof(address.sun_path) - 1) +
+                   " bytes that Unix sockets allow: " + path);
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  return address;
+}
+
+}  // namespace
+
+std::pair<SharedPages, Fd> SharedPages::allocate(size_t pages) {
+  Fd fd(check(memfd_create("ling-tube", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));
+  const size_t size = pages * PAGE_SIZE;
+  check(ftruncate(fd.get(), static_cast<off_t>(size)), "ftruncate");
+  check(fcntl(fd.get(), F_ADD_SEALS, SEALS), "fcntl");
+  void* base = checkMap(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
+  return {SharedPages(static_cast<uint8_t*>(base), pages), std::move(fd)};
+}
+
+SharedPages SharedPages::map(const std::vector<PageOf>& pages) {
+  if (pages.empty()) throw BadInput("no pages to map");
+  // Address space first, the pages over it: one mapping per run of neighbours, and whatever fails, the
+  // destructor gives back the whole range.
+  void* range = checkMap(mmap(nullptr, pages.size() * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  SharedPages mapped(static_cast<uint8_t*>(range), pages.size());
+  for (size_t first = 0; first < pages.size();) {
+    const int fd = pages[first].fd;
+    size_t end = first + 1;
+    while (end < pages.size() && pages[end].fd == fd && uint64_t{pages[end].page} == uint64_t{pages[end - 1].page} + 1) {
+      end++;
+    }
+
+    const int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) throw BadInput("granted memory is not sealed against shrinking");
+    struct stat status;
+    check(fstat(fd, &status), "fstat");
+    if ((uint64_t{pages[end - 1].page} + 1) * PAGE_SIZE > static_cast<uint64_t>(status.st_size)) {
+      throw BadInput("granted page " + std::to_string(pages[end - 1].page) + " is beyond the end of its memory");
+    }
+    checkMap(mmap(mapped.base_ + first * PAGE_SIZE, (end - first) * PAGE_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(uint64_t{pages[first].page} * PAGE_SIZE)));
+    first = end;
+  }
+  return mapped;
+}
+
+SharedPages::~SharedPages() {
+  if (base_ != nullptr) munmap(base_, pages_ * PAGE_SIZE);
+}
+
+Fd createEventFd() { return Fd(check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
+
+void ring(int eventFd) {
+  const uint64_t one = 1;
+  // EAGAIN would mean 2^64 - 2 rings that nobody has read: the waiter is woken already.
+  [[maybe_unused]] const ssize_t written = ::write(eventFd, &one, sizeof one);
+}
+
+Fd listenUnix(const std::string& path) {
+  const sockaddr_un address = addressOf(path);
+  Fd fd(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  check(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind", path);
+  check(chmod(path.c_str(), 0600), "chmod", path);
+  check(listen(fd.get(), SOMAXCONN), "listen", path);
+  return fd;
+}
+
+Fd connectUnix(const std::string& path) {
+  const sockaddr_un address = addressOf(path);
+  Fd fd(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  check(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect", path);
+  return fd;
+}
+
+Fd acceptUnix(int listener) {
+  const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) return Fd(fd);
+  if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return Fd();
+  throw OsError("accept4", errno);
+}
+
+size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds) {
+  if (fds.size() > MAX_FDS_PER_MESSAGE) throw BadInput("too many descriptors for one message");
+  iovec part{const_cast<uint8_t*>(data), len};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_FDS_PER_MESSAGE)] = {};
+  if (!fds.empty()) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
+    std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
+  }
+  for (;;) {
+    const ssize_t sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return static_cast<size_t>(sent);
+    if (errno == EAGAIN) return 0;
+    if (errno != EINTR) throw OsError("sendmsg", errno);
+  }
+}
+
+Received receiveWithFds(int socket, uint8_t* into, size_t room) {
+  iovec part{into, room};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_FDS_PER_MESSAGE)];
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do {
+    got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && errno == EAGAIN) return {0, false, {}};
+  if (got < 0 && errno == ECONNRESET) return {0, true, {}};
+  if (got < 0) throw OsError("recvmsg", errno);
+
+  Received received{static_cast<size_t>(got), got == 0, {}};
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      received.fds.emplace_back(fd);
+    }
+  }
+  if ((message.msg_flags & MSG_CTRUNC) != 0) throw BadInput("more descriptors in one message than allowed");
+  return received;
+}
+
+Fd lockDirectory(const std::string& path) {
+  Fd fd(check(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", path));
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK) return Fd();
+  throw OsError("flock", errno, path);
+}
+
+}  // namespace ling

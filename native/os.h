@@ -1,0 +1,105 @@
+// What the operating system gives out, each owned by one object that gives it back.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
+
+namespace ling {
+
+// A system call that failed. `what()` is a sentence; errno and the call's name go to JavaScript beside it.
+class OsError : public std::runtime_error {
+ public:
+  OsError(const char* syscall, int error, const std::string& subject = "");
+  const char* const syscall;
+  const int error;
+};
+
+// Bytes or numbers from the outside that are not what they have to be.
+class BadInput : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// A page of a descriptor, as lingd names it to the domain that it was granted to.
+struct PageOf {
+  int fd;
+  uint32_t page;
+};
+
+// Pages of memory that another process has mapped or may map; unmapped when the object goes.
+class SharedPages {
+ public:
+  // Fresh zeroed pages in a memfd that nobody can resize any more.
+  static std::pair<SharedPages, Fd> allocate(size_t pages);
+  // Somebody else's pages, one behind the other in the order given. Each descriptor has to be a memfd sealed
+  // against shrinking and large enough, so that touching a page can never raise SIGBUS.
+  static SharedPages map(const std::vector<PageOf>& pages);
+
+  SharedPages(SharedPages&& other) noexcept
+      : base_(std::exchange(other.base_, nullptr)), pages_(std::exchange(other.pages_, 0)) {}
+  SharedPages& operator=(SharedPages&& other) noexcept {
+    std::swap(base_, other.base_);
+    std::swap(pages_, other.pages_);
+    return *this;
+  }
+  ~SharedPages();
+
+  uint8_t* base() const { return base_; }
+  size_t pages() const { return pages_; }
+
+ private:
+  SharedPages(uint8_t* base, size_t pages) : base_(base), pages_(pages) {}
+  uint8_t* base_;
+  size_t pages_;
+};
+
+// A doorbell. Nobody ever reads it: waiters use edge-triggered epoll, where every write is an edge.
+Fd createEventFd();
+void ring(int eventFd);
+
+struct Received {
+  size_t bytes;
+  bool closed;
+  std::vector<Fd> fds;
+};
+
+constexpr size_t MAX_FDS_PER_MESSAGE = 64;
+
+// Unix stream sockets that carry descriptors; all of them non-blocking.
+Fd listenUnix(const std::string& path);
+Fd connectUnix(const std::string& path);
+// -1 when there is nothing to accept.
+Fd acceptUnix(int listener);
+// How many bytes the kernel took, 0 when it has no room now. The descriptors travel with the first byte.
+size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds);
+// `bytes` is 0 when there is nothing to read now, unless `closed`.
+Received receiveWithFds(int socket, uint8_t* into, size_t room);
+
+// Takes the lock on a directory that only one process can hold and that no crash can leave behind;
+// -1 when another process has it.
+Fd lockDirectory(const std::string& path);
+
+}  // namespace ling

@@ -1,0 +1,121 @@
+#include "reactor.h"
+
+#include <sys/epoll.h>
+
+namespace ling {
+
+namespace {
+
+constexpr uint64_t CONTROL = 0;
+constexpr uint32_t READABLE = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr int EVENTS_AT_ONCE = 64;
+
+void control(int epoll, int operation, int fd, uint32_t events, uint64_t token) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = token;
+  if (epoll_ctl(epoll, operation, fd, &event) < 0) throw OsError("epoll_ctl", errno);
+}
+
+Fd createEpoll() {
+  const int fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd < 0) throw OsError("epoll_create1", errno);
+  return Fd(fd);
+}
+
+// One addon can be loaded by many threads of a process; what they share is here, behind a lock.
+std::mutex publishedMutex;
+std::unordered_map<uint64_t, std::weak_ptr<Reactor>> published;
+uint64_t lastPublished = 0;
+
+}  // namespace
+
+Reactor::Reactor(std::function<void()> notify)
+    : notify_(std::move(notify)), epoll_(createEpoll()), control_(createEventFd()) {
+  // Level-triggered and never read: once stopped, every later wait returns at once.
+  control(epoll_.get(), EPOLL_CTL_ADD, control_.get(), EPOLLIN, CONTROL);
+}
+
+uint64_t Reactor::add(int fd) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const uint64_t token = ++lastToken_;
+  watches_.emplace(token, std::make_shared<Watch>(fd));
+  try {
+    control(epoll_.get(), EPOLL_CTL_ADD, fd, READABLE, token);
+  } catch (...) {
+    watches_.erase(token);
+    throw;
+  }
+  return token;
+}
+
+void Reactor::remove(uint64_t token) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = watches_.find(token);
+  if (found == watches_.end()) return;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second->fd, nullptr);
+  watches_.erase(found);
+}
+
+void Reactor::wantRoom(uint64_t token, bool want) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = watches_.find(token);
+  if (found == watches_.end()) return;
+  control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, want ? READABLE | EPOLLOUT : READABLE, token);
+}
+
+void Reactor::arm(uint64_t token) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = watches_.find(token);
+  if (found != watches_.end()) found->second->armed.store(true, std::memory_order_seq_cst);
+}
+
+std::vector<uint64_t> Reactor::ready() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(ready_, {});
+}
+
+void Reactor::run() {
+  while (!stopped_.load()) wait(-1);
+}
+
+void Reactor::poll() { wait(0); }
+
+void Reactor::stop() {
+  stopped_.store(true);
+  ring(control_.get());
+}
+
+void Reactor::wait(int timeout) {
+  epoll_event events[EVENTS_AT_ONCE];
+  const int count = epoll_wait(epoll_.get(), events, EVENTS_AT_ONCE, timeout);
+  if (count < 0 && errno != EINTR) throw OsError("epoll_wait", errno);
+  bool wake = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (int i = 0; i < count; i++) {
+      const auto found = watches_.find(events[i].data.u64);
+      if (found == watches_.end() || !found->second->armed.exchange(false)) continue;
+      wake = wake || ready_.empty();
+      ready_.push_back(events[i].data.u64);
+    }
+  }
+  if (wake) notify_();
+}
+
+uint64_t Reactor::publish(const std::shared_ptr<Reactor>& reactor) {
+  std::lock_guard<std::mutex> lock(publishedMutex);
+  for (auto entry = published.begin(); entry != published.end();) {
+    entry = entry->second.expired() ? published.erase(entry) : std::next(entry);
+  }
+  published.emplace(++lastPublished, reactor);
+  return lastPublished;
+}
+
+std::shared_ptr<Reactor> Reactor::find(uint64_t number) {
+  std::lock_guard<std::mutex> lock(publishedMutex);
+  const auto found = published.find(number);
+  return found == published.end() ? nullptr : found->second.lock();
+}
+
+}  // namespace ling

@@ -1,0 +1,94 @@
+// One direction of a tube: a single writer and a single reader in two processes that do not trust each other.
+//
+// Each side keeps its own index in private memory and only publishes it: the peer can overwrite the shared
+// copy, and must not gain anything by it. The other side's index and every length are read once, checked,
+// then used. A value that cannot be is answered with BROKEN, and the caller closes the tube.
+#pragma once
+
+#include <cstring>
+
+#include "ring_layout.h"
+
+namespace ling {
+
+constexpr int BROKEN = -1;
+
+inline uint32_t nextSlot(uint32_t index) { return (index + 1) % RING_SLOTS; }
+
+class RingWriter {
+ public:
+  RingWriter(Ring* ring, uint8_t* buffers) : ring_(ring), buffers_(buffers) {}
+
+  // How many packets can be written now, 0 to 31, or BROKEN.
+  int freeSlots() const {
+    const int32_t head = __atomic_load_n(&ring_->head, __ATOMIC_ACQUIRE);
+    if (head < 0 || head >= static_cast<int32_t>(RING_SLOTS)) return BROKEN;
+    const uint32_t used = (tail_ - static_cast<uint32_t>(head)) % RING_SLOTS;
+    return static_cast<int>(RING_SLOTS - 1 - used);
+  }
+
+  // Copies one packet of 1 to MAX_PACKET bytes in: 1 when it is written, 0 when the ring is full, or BROKEN.
+  int write(const uint8_t* data, uint32_t len) {
+    const int room = freeSlots();
+    if (room <= 0) return room;
+    std::memcpy(buffers_ + size_t{tail_} * PAGE_SIZE, data, len);
+    __atomic_store_n(&ring_->slots[tail_].len, len, __ATOMIC_RELAXED);
+    tail_ = nextSlot(tail_);
+    // Release: whoever sees the new tail sees the packet. Then a full fence, so that a following look at the
+    // reader's state cannot be answered from before the packet was there.
+    __atomic_store_n(&ring_->tail, static_cast<int32_t>(tail_), __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return 1;
+  }
+
+ private:
+  Ring* ring_;
+  uint8_t* buffers_;
+  uint32_t tail_ = 0;
+};
+
+class RingReader {
+ public:
+  RingReader(Ring* ring, const uint8_t* buffers) : ring_(ring), buffers_(buffers) {}
+
+  // How many packets wait, 0 to 31, or BROKEN. A full fence comes first: what the writer did before it
+  // looked at anything this side has published before the call is seen.
+  int waiting() const {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    const int32_t tail = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE);
+    if (tail < 0 || tail >= static_cast<int32_t>(RING_SLOTS)) return BROKEN;
+    return static_cast<int>((static_cast<uint32_t>(tail) - head_) % RING_SLOTS);
+  }
+
+  // Copies waiting packets, oldest first, one behind the other into `out`, and their lengths into `lengths`,
+  // until the ring is empty, the next might not fit into `room` bytes, or `most` are taken. Returns their
+  // number. A broken slot is BROKEN, but only once the packets before it have been handed out.
+  int read(uint8_t* out, size_t room, uint32_t* lengths, int most) {
+    int ready = waiting();
+    if (ready <= 0) return ready;
+    if (ready > most) ready = most;
+    int taken = 0;
+    for (; taken < ready && room >= MAX_PACKET; taken++) {
+      const uint32_t len = __atomic_load_n(&ring_->slots[head_].len, __ATOMIC_RELAXED);
+      if (len == 0 || len > MAX_PACKET) {
+        if (taken == 0) return BROKEN;
+        break;
+      }
+      std::memcpy(out, buffers_ + size_t{head_} * PAGE_SIZE, len);
+      out += len;
+      room -= len;
+      lengths[taken] = len;
+      head_ = nextSlot(head_);
+    }
+    // Release: the writer may reuse the slots once it sees the new head, and not before they were copied.
+    __atomic_store_n(&ring_->head, static_cast<int32_t>(head_), __ATOMIC_RELEASE);
+    return taken;
+  }
+
+ private:
+  Ring* ring_;
+  const uint8_t* buffers_;
+  uint32_t head_ = 0;
+};
+
+}  // namespace ling

@@ -1,0 +1,112 @@
+#include "tube_end.h"
+
+namespace ling {
+
+namespace {
+
+constexpr uint32_t ANNOUNCE_AT = RING_SLOTS / 2;
+
+RingPage* ringPageOf(const SharedPages& pages) { return reinterpret_cast<RingPage*>(pages.base()); }
+
+Ring* ringOf(const SharedPages& pages, bool tx) {
+  return tx ? &ringPageOf(pages)->tx : &ringPageOf(pages)->rx;
+}
+
+uint8_t* buffersOf(const SharedPages& pages, bool tx) {
+  return pages.base() + (tx ? TX_BUFFERS_PAGE : RX_BUFFERS_PAGE) * PAGE_SIZE;
+}
+
+const SharedPages& checkSize(const SharedPages& pages) {
+  if (pages.pages() != TUBE_PAGES) throw BadInput("a tube has " + std::to_string(TUBE_PAGES) + " pages");
+  return pages;
+}
+
+}  // namespace
+
+TubeEnd::TubeEnd(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving)
+    : reactor_(std::move(reactor)),
+      pages_(std::move(pages)),
+      sending_(std::move(sending)),
+      receiving_(std::move(receiving)),
+      writer_(ringOf(checkSize(pages_), side == Side::OPENER), buffersOf(pages_, side == Side::OPENER)),
+      reader_(ringOf(pages_, side == Side::ACCEPTOR), buffersOf(pages_, side == Side::ACCEPTOR)) {
+  packetsToken_ = reactor_->add(receiving_.wait.get());
+  try {
+    roomToken_ = reactor_->add(sending_.wait.get());
+  } catch (...) {
+    reactor_->remove(packetsToken_);
+    throw;
+  }
+}
+
+TubeEnd::~TubeEnd() {
+  flush();
+  reactor_->remove(packetsToken_);
+  reactor_->remove(roomToken_);
+}
+
+int TubeEnd::write(const uint8_t* data, uint32_t len) {
+  const int written = writer_.write(data, len);
+  if (written > 0) {
+    counters_.sentPackets++;
+    counters_.sentBytes += len;
+    if (++unannounced_ >= ANNOUNCE_AT) flush();
+  } else if (written == 0) {
+    counters_.droppedPackets++;
+    flush();
+  }
+  return written;
+}
+
+void TubeEnd::flush() {
+  if (unannounced_ == 0) return;
+  unannounced_ = 0;
+  ring(sending_.kick.get());
+}
+
+int TubeEnd::read(uint8_t* out, size_t room, uint32_t* lengths, int most) {
+  int taken = 0;
+  while (taken < most) {
+    const int got = reader_.read(out, room, lengths + taken, most - taken);
+    if (got == BROKEN && taken == 0) return BROKEN;
+    if (got <= 0) break;
+    for (int i = taken; i < taken + got; i++) {
+      out += lengths[i];
+      room -= lengths[i];
+      counters_.receivedBytes += lengths[i];
+    }
+    taken += got;
+  }
+  counters_.receivedPackets += taken;
+  if (taken > 0) ring(receiving_.kick.get());
+  return taken;
+}
+
+int TubeEnd::armPackets() {
+  reactor_->arm(packetsToken_);
+  return reader_.waiting();
+}
+
+int TubeEnd::armRoom() {
+  reactor_->arm(roomToken_);
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  return writer_.freeSlots();
+}
+
+std::vector<uint32_t> readGrefs(const SharedPages& ringPage) {
+  std::vector<uint32_t> grefs;
+  for (const bool tx : {true, false}) {
+    for (Slot& slot : ringOf(ringPage, tx)->slots) grefs.push_back(__atomic_load_n(&slot.gref, __ATOMIC_RELAXED));
+  }
+  return grefs;
+}
+
+void writeGrefs(const SharedPages& pages, const std::vector<uint32_t>& grefs) {
+  if (grefs.size() != 2 * RING_SLOTS) throw BadInput("a tube has 64 buffers");
+  size_t next = 0;
+  for (const bool tx : {true, false}) {
+    for (Slot& slot : ringOf(checkSize(pages), tx)->slots) slot.gref = grefs[next++];
+  }
+}
+
+}  // namespace ling
