@@ -1,0 +1,348 @@
+import { Alarm } from './alarm.js';
+import { Alias, type AliasMode } from './alias.js';
+import { ErlangError, exitReason, isCrash, ProcessExit } from './errors.js';
+import type { Pid, Reference } from './identifiers.js';
+import { Links } from './links.js';
+import { Mailbox, NONE } from './mailbox.js';
+import type { Monitors } from './monitors.js';
+import type { Runtime } from './runtime.js';
+import type { Reason, Receiver, Sender, Signal } from './signal.js';
+import { Suspension } from './suspension.js';
+import { Watchers } from './watchers.js';
+
+/** What a receive can take out of a mailbox: a predicate on messages. It must not have effects. */
+type Guard = (message: unknown) => boolean;
+
+/**
+ * What a process is to the runtime: its mailbox, what it waits for, its relations, its end. What it is to the
+ * program that it runs is in its subclass {@link Process}.
+ *
+ * One thread runs all of them, and none runs inside the call of another: a signal changes the state of its
+ * receiver at once, but its program goes on only when the promise that it awaits has been resolved.
+ */
+export abstract class Actor implements Receiver {
+  readonly pid: Pid;
+  registeredName: string | undefined = undefined;
+  isAlive = true;
+  trapExit = false;
+  readonly mailbox = new Mailbox();
+  // Most processes have few relations, so what holds them is made on first use.
+  links: Links | undefined = undefined;
+  monitors: Monitors | undefined = undefined;
+  watchers: Watchers | undefined = undefined;
+  private aliases: Map<Reference, Alias> | undefined = undefined;
+  private suspensions: Set<Rejectable> | undefined = undefined;
+
+  private phase = Phase.Running;
+  private body: (() => unknown) | undefined = undefined;
+  private guard: Guard | undefined = undefined;
+  private alarm: Alarm<Actor> | undefined = undefined;
+  /** What a receive is going to answer, while it is held back to let timers and I/O run. */
+  private held: unknown = undefined;
+  private promise: Promise<unknown> | undefined = undefined;
+  private resolve: Settle = ignore;
+  private reject: Settle = ignore;
+  private exitReason: Reason = undefined;
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly parent: Actor | undefined,
+  ) {
+    this.pid = runtime.makePid(this);
+  }
+
+  get id(): Pid {
+    return this.pid;
+  }
+
+  /** As process_info says it; `running` is for the caller to know. */
+  get status(): 'waiting' | 'suspended' | 'runnable' {
+    if (this.phase === Phase.Waiting) return 'waiting';
+    return this.suspensions === undefined || this.suspensions.size === 0 ? 'runnable' : 'suspended';
+  }
+
+  // ---- What others can tell it: the receiver
+
+  message(message: unknown): void {
+    if (this.phase !== Phase.Waiting) {
+      if (this.isAlive) this.mailbox.push(message);
+      return;
+    }
+    if (this.guard === undefined || this.accepts(this.guard, message)) this.wake(message);
+    else this.mailbox.push(message);
+  }
+
+  signal(signal: Signal): void {
+    if (!this.isAlive) return;
+    switch (signal.type) {
+      case 'link':
+        this.links ??= new Links();
+        this.links.add(signal.from);
+        return;
+      case 'unlink':
+        this.links?.delete(signal.from);
+        return;
+      case 'exit':
+        this.takeExit(signal.from, signal.reason, signal.linked);
+        return;
+      case 'monitor':
+        this.watchers ??= new Watchers();
+        this.watchers.add(signal);
+        return;
+      case 'demonitor':
+        this.watchers?.delete(signal.ref);
+        return;
+      case 'down': {
+        const monitor = this.endMonitor(signal.ref);
+        if (monitor === undefined) return;
+        this.message([monitor.tag, signal.ref, signal.kind, monitor.object, signal.reason]);
+      }
+    }
+  }
+
+  private takeExit(from: Sender, reason: Reason, linked: boolean): void {
+    // A link that was taken down in the meantime carries nothing any more.
+    if (linked && !this.links?.delete(from)) return;
+    if (reason === 'kill' && !linked) this.die('killed');
+    else if (this.trapExit) this.message(['EXIT', from, reason]);
+    else if (reason !== 'normal' || from === this.pid) this.die(reason);
+  }
+
+  /** A message came through an alias that ends with the first one. */
+  aliasAnswered(ref: Reference, mode: AliasMode): void {
+    this.endAlias(ref);
+    if (mode !== 'reply_demonitor') return;
+    const monitor = this.monitors?.take(ref);
+    monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+  }
+
+  // ---- Relations that end in more than one way
+
+  protected addAlias(ref: Reference, mode: AliasMode): void {
+    const alias = new Alias(this, ref, mode);
+    ref.receiver = alias;
+    this.aliases ??= new Map();
+    this.aliases.set(ref, alias);
+    this.runtime.keepReference(ref);
+  }
+
+  /** Answers whether it was an alias of this process. */
+  protected endAlias(ref: Reference): boolean {
+    if (!this.aliases?.delete(ref)) return false;
+    ref.receiver = undefined;
+    this.runtime.forgetReference(ref);
+    return true;
+  }
+
+  /** Removes a monitor that this process holds, and its alias unless that has to be ended explicitly. */
+  protected endMonitor(ref: Reference) {
+    const monitor = this.monitors?.take(ref);
+    if (monitor === undefined) return undefined;
+    const alias = this.aliases?.get(ref);
+    if (alias !== undefined && alias.mode !== 'explicit_unalias') this.endAlias(ref);
+    return monitor;
+  }
+
+  // ---- Waiting
+
+  /**
+   * The next message that `guard` accepts, at once where there is one, else a promise of it. After so many
+   * milliseconds (undefined: never) the answer is undefined; a bad time raises timeout_value only when nothing
+   * matches.
+   */
+  protected next(guard: Guard | undefined, after: unknown): unknown {
+    this.ensureAlive();
+    if (this.phase !== Phase.Running) throw new Error('this process is in another receive already');
+    const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard);
+    if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
+    if (after === undefined) return this.wait(guard);
+    const ms = parseTimeout(after);
+    if (ms === 0) return --this.runtime.reductions > 0 ? undefined : this.holdBack(undefined);
+    if (ms !== Number.POSITIVE_INFINITY) this.alarm = new Alarm<Actor>(ms, giveUp, this);
+    return this.wait(guard);
+  }
+
+  /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
+  suspend<T>(): Suspension<T> {
+    this.ensureAlive();
+    this.suspensions ??= new Set();
+    const { suspensions } = this;
+    const suspension = new Suspension<T>((settled) => suspensions.delete(settled));
+    suspensions.add(suspension);
+    return suspension;
+  }
+
+  /** First thing in whatever the program calls: a dead process does nothing any more. Raises ProcessExit. */
+  protected ensureAlive(): void {
+    if (!this.isAlive) throw new ProcessExit(this.exitReason);
+  }
+
+  private wait(guard: Guard | undefined): Promise<unknown> {
+    this.runtime.reductions--;
+    this.guard = guard;
+    this.phase = Phase.Waiting;
+    return this.makePromise();
+  }
+
+  private holdBack(value: unknown): Promise<unknown> {
+    this.hold(value);
+    return this.makePromise();
+  }
+
+  private makePromise(): Promise<unknown> {
+    const promise = new Promise(takeSettlers);
+    this.promise = promise;
+    this.resolve = latestResolve;
+    this.reject = latestReject;
+    return promise;
+  }
+
+  private accepts(guard: Guard, message: unknown): boolean {
+    try {
+      return guard(message);
+    } catch (error) {
+      // The receiver's fault, so the receiver's failure: its sender must not notice.
+      this.stopWaiting();
+      this.reject(error);
+      return false;
+    }
+  }
+
+  /** Ends a wait; only one that has not ended yet. */
+  private wake(value: unknown): void {
+    if (this.phase !== Phase.Waiting) return;
+    this.stopWaiting();
+    if (this.runtime.reductions > 0) this.resolve(value);
+    else this.hold(value);
+  }
+
+  private hold(value: unknown): void {
+    this.phase = Phase.Held;
+    this.held = value;
+    this.runtime.resumeLater(this);
+  }
+
+  private stopWaiting(): void {
+    this.phase = Phase.Running;
+    this.guard = undefined;
+    this.alarm?.cancel();
+    this.alarm = undefined;
+  }
+
+  /** @internal What a receive with a timeout does when that runs out. */
+  giveUp(): void {
+    this.wake(undefined);
+  }
+
+  // ---- Life
+
+  /** Makes `body` run soon, not within this call. */
+  start(body: () => unknown): void {
+    this.body = body;
+    this.runtime.startSoon(this);
+  }
+
+  /** The runtime's answer to `startSoon` and `resumeLater`. */
+  resume(): void {
+    const { body, held } = this;
+    if (body !== undefined) {
+      this.body = undefined;
+      void this.run(body);
+    } else if (this.phase === Phase.Held) {
+      this.phase = Phase.Running;
+      this.held = undefined;
+      this.resolve(held);
+    }
+  }
+
+  private async run(body: () => unknown): Promise<void> {
+    try {
+      await body();
+      this.die('normal');
+    } catch (thrown) {
+      // A dead process is out of the way already: whatever its program did after is of no interest.
+      if (!this.isAlive) return;
+      const { registeredName: name } = this;
+      const reason = exitReason(thrown);
+      this.die(reason);
+      if (isCrash(thrown)) this.runtime.onCrash({ pid: this.pid, name, reason, thrown });
+    }
+  }
+
+  /**
+   * Ends this process. At once it is gone for everybody: no pid or name leads to it, links and monitors are told.
+   * Its program is stopped where it waits, or else at its next call of `self`.
+   */
+  die(reason: Reason): void {
+    if (!this.isAlive) return;
+    this.isAlive = false;
+    this.exitReason = reason;
+    this.body = undefined;
+    this.mailbox.clear();
+    this.stopProgram();
+    this.runtime.bury(this);
+  }
+
+  /** Tells all who are concerned; the runtime calls it when it is this one's turn. */
+  tellOthers(): void {
+    for (const ref of this.aliases?.keys() ?? []) this.endAlias(ref);
+    for (const [ref, { target }] of this.monitors ?? []) {
+      target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    }
+    this.links?.breakAll(this.pid, this.exitReason);
+    this.watchers?.tellAll('process', this.exitReason);
+  }
+
+  private stopProgram(): void {
+    const waits = this.phase !== Phase.Running;
+    this.stopWaiting();
+    this.held = undefined;
+    if (!waits && this.suspensions === undefined) return;
+    const exit = new ProcessExit(this.exitReason);
+    for (const suspension of this.suspensions ?? []) suspension.reject(exit);
+    if (!waits) return;
+    // The program need not be awaiting it: it may have returned.
+    this.promise?.catch(ignore);
+    this.reject(exit);
+  }
+}
+
+enum Phase {
+  /** Or awaiting a promise that is not ours. */
+  Running,
+  /** In a receive. */
+  Waiting,
+  /** In a receive that has its answer already and waits for its turn. */
+  Held,
+}
+
+interface Rejectable {
+  reject(error: unknown): void;
+}
+
+type Settle = (value: unknown) => void;
+
+const MAX_TIMEOUT = 0xffff_ffff;
+
+/** Raises timeout_value. */
+function parseTimeout(after: unknown): number {
+  if (after === 'infinity' || after === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
+  if (typeof after === 'number' && Number.isInteger(after) && after >= 0 && after <= MAX_TIMEOUT)
+    return after;
+  throw new ErlangError('timeout_value');
+}
+
+function giveUp(actor: Actor): void {
+  actor.giveUp();
+}
+
+function ignore(): void {}
+
+// One executor for all promises: a closure for each receive that waits would double its cost.
+let latestResolve: Settle = ignore;
+let latestReject: Settle = ignore;
+
+function takeSettlers(resolve: Settle, reject: Settle): void {
+  latestResolve = resolve;
+  latestReject = reject;
+}

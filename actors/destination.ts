@@ -1,0 +1,15 @@
+import type { Pid, Port, Reference } from './identifiers.js';
+
+export type NameOnNode = readonly [name: string, node: string];
+
+/**
+ * Whom a message can be sent to: a process, a port, an alias, a name here, a name on a node. Names are looked up
+ * when the message is sent.
+ */
+export type Destination = Pid | Port | Reference | string | NameOnNode;
+
+export function isNameOnNode(term: unknown): term is NameOnNode {
+  return (
+    Array.isArray(term) && term.length === 2 && typeof term[0] === 'string' && typeof term[1] === 'string'
+  );
+}

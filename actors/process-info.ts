@@ -1,0 +1,57 @@
+import { badarg } from './errors.js';
+import { Pid } from './identifiers.js';
+import type { Process } from './process.js';
+import { type List, list } from './term.js';
+
+/** How each item of process_info/2 is found; `asker` is the process that asks. */
+const ITEMS = {
+  dictionary: ({ dictionary }) => list(...(dictionary ?? [])),
+  group_leader: ({ groupLeader }) => groupLeader,
+  links: ({ links }) => links?.toList() ?? list(),
+  message_queue_data: ({ messageQueueData }) => messageQueueData,
+  message_queue_len: ({ mailbox }) => mailbox.length,
+  messages: ({ mailbox }) => list(...mailbox),
+  monitored_by: ({ watchers }) => watchers?.toList() ?? list(),
+  monitors: ({ monitors }) => monitors?.toList() ?? list(),
+  parent: ({ parent }) => parent?.pid ?? 'undefined',
+  priority: ({ priority }) => priority,
+  registered_name: ({ registeredName }) => registeredName ?? list(),
+  status: (actor, asker) => (actor === asker ? 'running' : actor.status),
+  trap_exit: ({ trapExit }) => trapExit,
+} satisfies Record<string, (actor: Process, asker: Process) => unknown>;
+
+export type InfoItem = keyof typeof ITEMS;
+
+/** The items that process_info/1 lists, which leaves out the long ones. */
+const SUMMARY: readonly InfoItem[] = [
+  'registered_name',
+  'status',
+  'message_queue_len',
+  'links',
+  'dictionary',
+  'trap_exit',
+  'priority',
+  'group_leader',
+];
+
+/**
+ * process_info: `[item, value]`, or a list of such for a list of items or none. `undefined` when `pid` has exited. A
+ * process without a name has no item `registered_name`: the answer is the empty list, and a list leaves it out where
+ * no items were asked for. Raises badarg.
+ */
+export function processInfo(asker: Process, pid: unknown, wanted: unknown): unknown {
+  if (!(pid instanceof Pid)) throw badarg();
+  const items = Array.isArray(wanted) ? wanted : [wanted ?? 'status'];
+  for (const item of items) if (!Object.hasOwn(ITEMS, item)) throw badarg();
+  const actor = pid.receiver as Process | undefined;
+  if (actor === undefined) return 'undefined';
+  const describe = (item: InfoItem): [InfoItem, unknown] => [item, ITEMS[item](actor, asker)];
+  if (wanted === undefined) {
+    return list(
+      ...SUMMARY.filter((item) => item !== 'registered_name' || actor.registeredName).map(describe),
+    );
+  }
+  if (Array.isArray(wanted)) return list(...wanted.map(describe));
+  if (wanted === 'registered_name' && actor.registeredName === undefined) return list() as List<never>;
+  return describe(wanted as InfoItem);
+}

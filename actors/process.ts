@@ -1,0 +1,491 @@
+import { Actor } from './actor.js';
+import { type Destination, isNameOnNode, type NameOnNode } from './destination.js';
+import { badarg, ErlangError, ErlangExit, type ProcessExit } from './errors.js';
+import { Pid, Port, Reference } from './identifiers.js';
+import { Links } from './links.js';
+import { type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
+import { type InfoItem, processInfo } from './process-info.js';
+
+import type { Receiver } from './signal.js';
+import { type List, list } from './term.js';
+import {
+  type CancelOption,
+  monotonicTime,
+  parseCancelOptions,
+  parseTime,
+  type TimerOption,
+  type TimeUnit,
+} from './time.js';
+
+/** Milliseconds up to 2^32 - 1. */
+export type Timeout = number | 'infinity';
+export interface ReceiveOptions {
+  readonly after: Timeout;
+}
+export type Priority = 'low' | 'normal' | 'high' | 'max';
+export type SendOption = 'nosuspend' | 'noconnect';
+export type SpawnOption =
+  | 'link'
+  | 'monitor'
+  | readonly ['monitor', readonly MonitorOption[]]
+  | readonly ['priority', Priority]
+  | readonly ['message_queue_data', 'on_heap' | 'off_heap'];
+
+/**
+ * A process as its program sees it: `self`. It has Erlang's functions whose meaning depends on who calls them, and
+ * where nothing else is said they do what the Erlang manual says. Option lists are plain arrays here.
+ *
+ * Whatever is wrong with an argument raises an {@link ErlangError} with reason `badarg`. Each function raises
+ * {@link ProcessExit} when the process is dead already, or dies by the call.
+ */
+export class Process extends Actor {
+  // In camelCase is what the runtime keeps for it; programs use the functions below.
+  priority: Priority = 'normal';
+  messageQueueData: 'on_heap' | 'off_heap' = 'on_heap';
+  groupLeader: Pid;
+  dictionary: Map<unknown, unknown> | undefined = undefined;
+
+  constructor(...birth: ConstructorParameters<typeof Actor>) {
+    super(...birth);
+    const [, parent] = birth;
+    this.groupLeader = parent instanceof Process ? parent.groupLeader : this.pid;
+  }
+
+  // ---- Messages
+
+  /**
+   * Sends and answers the message. It is shared, not copied: do not change it after. To one that has exited it is
+   * lost; badarg for a name that nobody has. With options the answer is `ok`.
+   */
+  send<M>(destination: Destination, message: M): M;
+  send(destination: Destination, message: unknown, options: readonly SendOption[]): 'ok' | 'nosuspend';
+  send(destination: Destination, message: unknown, options?: readonly SendOption[]): unknown {
+    this.ensureAlive();
+    if (options !== undefined) checkSendOptions(options);
+    this.runtime.reductions--;
+    // Nearly always it is an identifier of somebody alive.
+    const receiver = (destination as Pid | undefined)?.receiver ?? this.runtime.resolve(destination);
+    receiver?.message(message, this.pid);
+    this.ensureAlive();
+    return options === undefined ? message : 'ok';
+  }
+
+  /** As send; true (false where it would have to wait, which only a port can make it do). */
+  send_nosuspend(destination: Destination, message: unknown): boolean {
+    return this.send(destination, message, ['nosuspend']) === 'ok';
+  }
+
+  /**
+   * Takes the first message that `guard` accepts (without one: the first) out of the mailbox; the others stay, in
+   * order. **Await the answer**: it is the message itself where there is one, else a promise of it. Every few
+   * thousand messages it is a promise anyway, so that timers and I/O get a turn.
+   *
+   * With `after` it is undefined once so many milliseconds have passed; 0 only looks at what is there. A bad timeout
+   * raises timeout_value, but only where no message is accepted. A guard may be called as soon as a message comes,
+   * while others run: it only says yes or no. What it raises, the receive raises. One receive at a time.
+   */
+  receive(guard?: undefined): unknown;
+  receive<M>(guard: (message: unknown) => message is M): M | Promise<M>;
+  receive<M>(
+    guard: (message: unknown) => message is M,
+    options: ReceiveOptions,
+  ): M | undefined | Promise<M | undefined>;
+  receive(guard: ((message: unknown) => boolean) | undefined, options?: ReceiveOptions): unknown;
+  receive(guard?: (message: unknown) => boolean, options?: ReceiveOptions): unknown {
+    return this.next(guard, options?.after);
+  }
+
+  // ---- Processes
+
+  /** Starts a process that runs `body` with a `self` of its own. It begins after the current call is through. */
+  spawn<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Pid {
+    return this.makeChild(body, args).pid;
+  }
+
+  spawn_link<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Pid {
+    const { pid } = this.makeChild(body, args);
+    this.link(pid);
+    return pid;
+  }
+
+  spawn_monitor<A extends unknown[]>(
+    body: (self: this, ...args: A) => unknown,
+    ...args: A
+  ): [Pid, Reference] {
+    const { pid } = this.makeChild(body, args);
+    return [pid, this.monitor('process', pid)];
+  }
+
+  /** Answers the pid, with option `monitor` the pid and the monitor's reference. */
+  spawn_opt(body: (self: this) => unknown, options: readonly SpawnOption[]): Pid | [Pid, Reference] {
+    const { link, monitor, priority, messageQueueData } = parseSpawnOptions(options);
+    const child = this.makeChild(body, []);
+    child.priority = priority ?? child.priority;
+    child.messageQueueData = messageQueueData ?? child.messageQueueData;
+    if (link) this.link(child.pid);
+    return monitor === undefined ? child.pid : [child.pid, this.monitor('process', child.pid, monitor)];
+  }
+
+  /** Own identifier or another's: false as soon as it exits. */
+  is_process_alive(pid: Pid): boolean {
+    this.ensureAlive();
+    if (!(pid instanceof Pid)) throw badarg();
+    return pid.receiver !== undefined;
+  }
+
+  processes(): List<Pid> {
+    this.ensureAlive();
+    return list(...this.runtime.processes());
+  }
+
+  process_info(pid: Pid): 'undefined' | List<[InfoItem, unknown]>;
+  process_info<I extends InfoItem>(pid: Pid, item: I): 'undefined' | [I, unknown] | List<never>;
+  process_info(pid: Pid, items: readonly InfoItem[]): 'undefined' | List<[InfoItem, unknown]>;
+  process_info(pid: Pid, items?: InfoItem | readonly InfoItem[]): unknown {
+    this.ensureAlive();
+    return processInfo(this, pid, items);
+  }
+
+  /** Sets a flag and answers its old value. */
+  process_flag(flag: 'trap_exit', value: boolean): boolean;
+  process_flag(flag: 'priority', value: Priority): Priority;
+  process_flag(flag: 'message_queue_data', value: 'on_heap' | 'off_heap'): 'on_heap' | 'off_heap';
+  process_flag(flag: string, value: unknown): unknown {
+    this.ensureAlive();
+    if (flag === 'trap_exit' && typeof value === 'boolean') {
+      const old = this.trapExit;
+      this.trapExit = value;
+      return old;
+    }
+    if (flag === 'priority' && isPriority(value)) {
+      const old = this.priority;
+      this.priority = value;
+      return old;
+    }
+    if (flag === 'message_queue_data' && isMessageQueueData(value)) {
+      const old = this.messageQueueData;
+      this.messageQueueData = value;
+      return old;
+    }
+    throw badarg();
+  }
+
+  group_leader(): Pid;
+  group_leader(leader: Pid, pid: Pid): true;
+  group_leader(leader?: Pid, pid?: Pid): Pid | true {
+    this.ensureAlive();
+    if (leader === undefined && pid === undefined) return this.groupLeader;
+    const led = pid instanceof Pid ? pid.receiver : undefined;
+    if (!(leader instanceof Pid) || !(led instanceof Process)) throw badarg();
+    led.groupLeader = leader;
+    return true;
+  }
+
+  // ---- Ends
+
+  /**
+   * With a reason alone: raises it as an {@link ErlangExit}, which ends this process unless it is caught. With a pid
+   * or port: sends it an exit signal and answers true; `kill` cannot be trapped, `normal` ends nobody but oneself.
+   */
+  exit(reason: unknown): never;
+  exit(destination: Pid | Port, reason: unknown): true;
+  exit(...args: [unknown] | [Pid | Port, unknown]): true {
+    this.ensureAlive();
+    if (args.length === 1) throw new ErlangExit(args[0]);
+    const [destination, reason] = args;
+    checkProcessOrPort(destination);
+    destination.receiver?.signal({ type: 'exit', from: this.pid, reason, linked: false });
+    this.ensureAlive();
+    return true;
+  }
+
+  /**
+   * True, also where the link was there already, and for oneself, who needs none. To one that has exited: noproc as
+   * an error, or when exits are trapped as a message.
+   */
+  link(other: Pid | Port): true {
+    this.ensureAlive();
+    checkProcessOrPort(other);
+    if (other === this.pid) return true;
+    if (other.receiver === undefined) {
+      if (!this.trapExit) throw new ErlangError('noproc');
+      this.message(['EXIT', other, 'noproc']);
+      return true;
+    }
+    this.links ??= new Links();
+    this.links.add(other);
+    other.receiver.signal({ type: 'link', from: this.pid });
+    this.ensureAlive();
+    return true;
+  }
+
+  /** No exit signal comes over this link any more; one that has become a message stays in the mailbox. */
+  unlink(other: Pid | Port): true {
+    this.ensureAlive();
+    checkProcessOrPort(other);
+    if (this.links?.delete(other)) other.receiver?.signal({ type: 'unlink', from: this.pid });
+    return true;
+  }
+
+  /**
+   * When it ends: a message `['DOWN', ref, kind, object, reason]`, where the object is the identifier, or
+   * `[name, node]` where a name was given. At once, with reason noproc, when there is no such process or port.
+   */
+  monitor(kind: 'process', item: Pid | string | NameOnNode, options?: readonly MonitorOption[]): Reference;
+  monitor(kind: 'port', item: Port | string | NameOnNode, options?: readonly MonitorOption[]): Reference;
+  monitor(kind: 'process' | 'port', item: unknown, options: readonly MonitorOption[] = []): Reference {
+    this.ensureAlive();
+    if (kind !== 'process' && kind !== 'port') throw badarg();
+    const { alias, tag } = parseMonitorOptions(options);
+    const Kind = kind === 'process' ? Pid : Port;
+    const { object, receiver, missing } = this.findMonitored(Kind, item);
+    const ref = this.runtime.makeReference();
+    if (alias !== undefined) this.addAlias(ref, alias);
+    if (receiver === this) return ref;
+    this.monitors ??= new Monitors();
+    this.monitors.add(ref, { kind, object, target: receiver?.id, tag });
+    this.runtime.keepReference(ref);
+    if (receiver !== undefined) receiver.signal({ type: 'monitor', from: this.pid, ref, object });
+    else this.signal({ type: 'down', ref, kind, object, reason: missing });
+    this.ensureAlive();
+    return ref;
+  }
+
+  /**
+   * Without effect for a reference that is no monitor of this process. `flush` takes a `'DOWN'` message of it out of
+   * the mailbox; with `info` the answer is whether the monitor was still there.
+   */
+  demonitor(ref: Reference, options: readonly ('flush' | 'info')[] = []): boolean {
+    this.ensureAlive();
+    if (!(ref instanceof Reference) || !Array.isArray(options)) throw badarg();
+    if (options.some((option) => option !== 'flush' && option !== 'info')) throw badarg();
+    const monitor = this.endMonitor(ref);
+    monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    if (monitor === undefined && options.includes('flush'))
+      this.mailbox.take((message) => isDown(message, ref));
+    return options.includes('info') ? monitor !== undefined : true;
+  }
+
+  // ---- Names
+
+  /** Gives a living process or port a name; badarg when the name is taken or it has one already. */
+  register(name: string, id: Pid | Port): true {
+    this.ensureAlive();
+    checkProcessOrPort(id);
+    if (id.receiver === undefined) throw badarg();
+    this.runtime.registry.register(name, id.receiver);
+    return true;
+  }
+
+  unregister(name: string): true {
+    this.ensureAlive();
+    this.runtime.registry.unregister(name);
+    return true;
+  }
+
+  whereis(name: string): Pid | Port | 'undefined' {
+    this.ensureAlive();
+    if (typeof name !== 'string') throw badarg();
+    return this.runtime.whereis(name) ?? 'undefined';
+  }
+
+  registered(): List<string> {
+    this.ensureAlive();
+    return this.runtime.registry.names();
+  }
+
+  node(): string {
+    this.ensureAlive();
+    return this.runtime.node;
+  }
+
+  // ---- References and aliases
+
+  make_ref(): Reference {
+    this.ensureAlive();
+    return this.runtime.makeReference();
+  }
+
+  /** A reference that messages to this process can be sent to, until unalias; with `reply`, until the first one. */
+  alias(options: readonly ('explicit_unalias' | 'reply')[] = []): Reference {
+    this.ensureAlive();
+    if (!Array.isArray(options)) throw badarg();
+    if (options.some((option) => option !== 'explicit_unalias' && option !== 'reply')) throw badarg();
+    const ref = this.runtime.makeReference();
+    this.addAlias(ref, options.includes('reply') ? 'reply' : 'explicit_unalias');
+    return ref;
+  }
+
+  /** Answers whether it was an active alias of this process. What came through it before stays in the mailbox. */
+  unalias(ref: Reference): boolean {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    return this.endAlias(ref);
+  }
+
+  // ---- Time
+
+  /**
+   * Sends the message in `time` milliseconds, never within this call. A name is looked up then, and nobody there
+   * loses it silently. The end of this process does not cancel it; the end of the process with that pid does.
+   */
+  send_after(
+    time: number,
+    destination: Pid | string,
+    message: unknown,
+    options: readonly TimerOption[] = [],
+  ) {
+    const ref = this.make_ref();
+    this.startTimer(time, destination, ref, message, options);
+    return ref;
+  }
+
+  /** As send_after; the message is `['timeout', ref, message]`. */
+  start_timer(
+    time: number,
+    destination: Pid | string,
+    message: unknown,
+    options: readonly TimerOption[] = [],
+  ) {
+    const ref = this.make_ref();
+    this.startTimer(time, destination, ref, ['timeout', ref, message], options);
+    return ref;
+  }
+
+  /** Milliseconds that were left, or false when it has run out, or was cancelled, or never was. */
+  cancel_timer(ref: Reference): number | false;
+  cancel_timer(ref: Reference, options: readonly CancelOption[]): number | false | 'ok';
+  cancel_timer(ref: Reference, options: readonly CancelOption[] = []): number | false | 'ok' {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    const { async, info } = parseCancelOptions(options);
+    const left = this.runtime.timers.cancel(ref);
+    if (async && info) this.message(['cancel_timer', ref, left]);
+    return async || !info ? 'ok' : left;
+  }
+
+  read_timer(ref: Reference): number | false {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    return this.runtime.timers.read(ref);
+  }
+
+  /** Nanoseconds, or the given unit, since some fixed point in the past. */
+  monotonic_time(unit?: TimeUnit): bigint {
+    this.ensureAlive();
+    return monotonicTime(unit);
+  }
+
+  // ---- The process dictionary. Keys compare as those of a JavaScript Map do: tuples by identity.
+
+  put(key: unknown, value: unknown): unknown {
+    const old = this.get(key);
+    this.dictionary ??= new Map();
+    this.dictionary.set(key, value);
+    return old;
+  }
+
+  get(key: unknown): unknown {
+    this.ensureAlive();
+    return this.dictionary?.get(key) ?? 'undefined';
+  }
+
+  erase(key: unknown): unknown {
+    const old = this.get(key);
+    this.dictionary?.delete(key);
+    return old;
+  }
+
+  get_keys(): List {
+    this.ensureAlive();
+    return list(...(this.dictionary?.keys() ?? []));
+  }
+
+  // ---- Behind the above
+
+  private makeChild<A extends unknown[]>(body: (self: this, ...args: A) => unknown, args: A): this {
+    this.ensureAlive();
+    if (typeof body !== 'function') throw badarg();
+    const child = this.runtime.makeProcess(this) as this;
+    child.start(() => body(child, ...args));
+    return child;
+  }
+
+  private findMonitored(Kind: typeof Pid | typeof Port, item: unknown): Monitored {
+    if (item instanceof Kind) return { object: item, receiver: item.receiver, missing: 'noproc' };
+    const object = typeof item === 'string' ? ([item, this.runtime.node] as const) : item;
+    if (!isNameOnNode(object)) throw badarg();
+    const [name, node] = object;
+    if (node !== this.runtime.node) return { object, receiver: undefined, missing: 'noconnection' };
+    const receiver = this.runtime.registry.whereis(name);
+    return { object, receiver: receiver?.id instanceof Kind ? receiver : undefined, missing: 'noproc' };
+  }
+
+  private startTimer(
+    time: unknown,
+    destination: unknown,
+    ref: Reference,
+    message: unknown,
+    options: unknown,
+  ) {
+    const ms = parseTime(time, options);
+    if (!(destination instanceof Pid) && typeof destination !== 'string') throw badarg();
+    this.runtime.timers.start(ms, destination, ref, message);
+  }
+}
+
+interface Monitored {
+  readonly object: Pid | Port | NameOnNode;
+  readonly receiver: Receiver | undefined;
+  /** The reason of the down signal where there is nobody. */
+  readonly missing: 'noproc' | 'noconnection';
+}
+
+function checkProcessOrPort(term: unknown): asserts term is Pid | Port {
+  if (!(term instanceof Pid) && !(term instanceof Port)) throw badarg();
+}
+
+function checkSendOptions(options: unknown): void {
+  if (!Array.isArray(options)) throw badarg();
+  if (options.some((option) => option !== 'nosuspend' && option !== 'noconnect')) throw badarg();
+}
+
+function isDown(message: unknown, ref: Reference): boolean {
+  return Array.isArray(message) && message.length === 5 && message[1] === ref;
+}
+
+function isPriority(value: unknown): value is Priority {
+  return value === 'low' || value === 'normal' || value === 'high' || value === 'max';
+}
+
+function isMessageQueueData(value: unknown): value is 'on_heap' | 'off_heap' {
+  return value === 'on_heap' || value === 'off_heap';
+}
+
+interface ParsedSpawnOptions {
+  link: boolean;
+  monitor: readonly MonitorOption[] | undefined;
+  priority: Priority | undefined;
+  messageQueueData: 'on_heap' | 'off_heap' | undefined;
+}
+
+function parseSpawnOptions(options: unknown): ParsedSpawnOptions {
+  const parsed: ParsedSpawnOptions = {
+    link: false,
+    monitor: undefined,
+    priority: undefined,
+    messageQueueData: undefined,
+  };
+  if (!Array.isArray(options)) throw badarg();
+  for (const option of options) {
+    const [key, value] = Array.isArray(option) ? option : [option, undefined];
+    if (option === 'link') parsed.link = true;
+    else if (option === 'monitor') parsed.monitor = [];
+    else if (key === 'monitor') parsed.monitor = value;
+    else if (key === 'priority' && isPriority(value)) parsed.priority = value;
+    else if (key === 'message_queue_data' && isMessageQueueData(value)) parsed.messageQueueData = value;
+    else throw badarg();
+  }
+  if (parsed.monitor !== undefined) parseMonitorOptions(parsed.monitor);
+  return parsed;
+}

@@ -1,0 +1,264 @@
+import { inspect } from 'node:util';
+import type { Actor } from './actor.js';
+import { type Destination, isNameOnNode } from './destination.js';
+import { badarg } from './errors.js';
+import { Origin, Pid, Port, Reference } from './identifiers.js';
+import { Process } from './process.js';
+import { Registry } from './registry.js';
+import type { Reason, Receiver } from './signal.js';
+import { Timers } from './timers.js';
+
+/** A process that ended with an error or throw that nobody caught. */
+export interface Crash {
+  readonly pid: Pid;
+  readonly name: string | undefined;
+  readonly reason: Reason;
+  /** What was thrown: mostly an Error, with the position in the source. */
+  readonly thrown: unknown;
+}
+
+export interface RuntimeOptions<S extends Process> {
+  /** The node's name; `nonode@nohost` as long as it is not part of a cluster. */
+  readonly node?: string;
+  /** What `self` is: a subclass of {@link Process} that adds functions for its program. */
+  readonly Process?: new (
+    ...birth: ConstructorParameters<typeof Process>
+  ) => S;
+  /** Called once for each process that crashes, after its end. Default: prints it on stderr. */
+  readonly onCrash?: (crash: Crash) => void;
+}
+
+/** How many receives and sends there can be before timers and I/O get a turn; BEAM's own figure. */
+const REDUCTIONS = 4000;
+const SPAWN_REDUCTIONS = 20;
+
+/**
+ * One Erlang runtime: a node with its processes, ports, names and timers. A domain has one. It is alive until
+ * {@link stop}, and as long as it has timers or a process in a receive with a timeout, so is the OS process.
+ */
+export class Runtime<S extends Process = Process> {
+  readonly origin: Origin;
+  readonly registry = new Registry();
+  readonly timers = new Timers((name) => this.registry.whereis(name));
+  readonly onCrash: (crash: Crash) => void;
+  /** What is left of the budget until timers and I/O must have a turn. */
+  reductions = REDUCTIONS;
+
+  private readonly ProcessClass: new (
+    ...birth: ConstructorParameters<typeof Process>
+  ) => S;
+  private readonly actors = new Map<number, Actor>();
+  private readonly ports = new Map<number, Port>();
+  /** Aliases and monitors: the references that somebody else may bring back. */
+  private readonly references = new Map<number, Reference>();
+  private pidCount = 0;
+  private portCount = 0;
+  private referenceCount = 0;
+
+  private dying: Actor[] = [];
+  private starting: Actor[] = [];
+  private heldBack: Actor[] = [];
+  private turn: NodeJS.Immediate | undefined = undefined;
+  private isStopped = false;
+
+  constructor(options: RuntimeOptions<S> = {}) {
+    this.origin = new Origin(options.node ?? 'nonode@nohost');
+    this.ProcessClass = options.Process ?? (Process as typeof this.ProcessClass);
+    this.onCrash = options.onCrash ?? printCrash;
+    runtimes.set(this.origin.creation, this as unknown as Runtime);
+  }
+
+  get node(): string {
+    return this.origin.node;
+  }
+
+  /**
+   * Starts a process that runs `body`; it begins after the current call of JavaScript is through. What `body`
+   * returns is awaited; then the process exits: `normal`, or with the reason that {@link exitReason} gives for what
+   * was thrown.
+   */
+  spawn<A extends unknown[]>(body: (self: S, ...args: A) => unknown, ...args: A): Pid {
+    const process = this.makeProcess();
+    process.start(() => body(process, ...args));
+    return process.pid;
+  }
+
+  /** A process that does not run yet: `start` it. Raises an error when the runtime is stopped. */
+  makeProcess(parent?: Process): S {
+    if (this.isStopped) throw new Error('the runtime is stopped');
+    return new this.ProcessClass(this as unknown as Runtime, parent);
+  }
+
+  /** Sends from outside of any process; as `self.send`. */
+  send<M>(destination: Destination, message: M): M {
+    this.resolve(destination)?.message(message);
+    return message;
+  }
+
+  /** The living processes, oldest first. */
+  processes(): Pid[] {
+    return Array.from(this.actors.values(), ({ pid }) => pid);
+  }
+
+  whereis(name: string): Pid | Port | undefined {
+    return this.registry.whereis(name)?.id;
+  }
+
+  /**
+   * Kills every process (reason `killed`) and cancels every timer; nothing of it runs, or keeps the OS process
+   * alive, after. The `finally` blocks of the programs run soon after this returns. Ports hear of it as others do:
+   * by the ends of those whom they are linked to.
+   */
+  stop(): void {
+    this.isStopped = true;
+    for (const actor of [...this.actors.values()]) actor.die('killed');
+    this.timers.cancelAll();
+    if (this.turn !== undefined) clearImmediate(this.turn);
+    this.turn = undefined;
+    this.heldBack = [];
+    this.starting = [];
+    runtimes.delete(this.origin.creation);
+  }
+
+  // ---- For processes and ports
+
+  /**
+   * Who takes what is sent to `destination`; undefined for one that has exited, and for unknown names on nodes: all
+   * this is silent. Raises badarg for a name nobody here has, and for what is no destination.
+   */
+  resolve(destination: unknown): Receiver | undefined {
+    if (destination instanceof Pid || destination instanceof Port || destination instanceof Reference) {
+      return destination.receiver;
+    }
+    if (typeof destination === 'string') {
+      const receiver = this.registry.whereis(destination);
+      if (receiver === undefined) throw badarg();
+      return receiver;
+    }
+    if (!isNameOnNode(destination)) throw badarg();
+    return destination[1] === this.node ? this.registry.whereis(destination[0]) : undefined;
+  }
+
+  makePid(actor: Actor): Pid {
+    const count = ++this.pidCount;
+    const pid = new Pid(this.origin, count % PIDS_PER_SERIAL, Math.floor(count / PIDS_PER_SERIAL));
+    pid.receiver = actor;
+    this.actors.set(count, actor);
+    return pid;
+  }
+
+  /** A new port identifier that leads to `receiver` until {@link dropPort}. */
+  makePort(receiver: Receiver): Port {
+    const port = new Port(this.origin, ++this.portCount);
+    port.receiver = receiver;
+    this.ports.set(port.id, port);
+    return port;
+  }
+
+  /** The port has ended: its identifier and its name lead nowhere. To tell its links and monitors is left to it. */
+  dropPort(port: Port): void {
+    if (port.receiver !== undefined) this.registry.release(port.receiver);
+    port.receiver = undefined;
+    this.ports.delete(port.id);
+  }
+
+  makeReference(): Reference {
+    const count = ++this.referenceCount;
+    return new Reference(this.origin, [
+      count % FIRST_WORD,
+      Math.floor(count / FIRST_WORD) % 0x1_0000_0000,
+      0,
+    ]);
+  }
+
+  keepReference(ref: Reference): void {
+    this.references.set(numberOf(ref.words), ref);
+  }
+
+  forgetReference(ref: Reference): void {
+    this.references.delete(numberOf(ref.words));
+  }
+
+  startSoon(actor: Actor): void {
+    this.reductions -= SPAWN_REDUCTIONS;
+    if (this.reductions <= 0) this.resumeLater(actor);
+    else if (this.starting.push(actor) === 1) queueMicrotask(this.startAll);
+  }
+
+  /** Resumes `actor` after timers and I/O have had a turn. */
+  resumeLater(actor: Actor): void {
+    this.heldBack.push(actor);
+    this.turn ??= setImmediate(this.nextTurn);
+  }
+
+  /**
+   * Takes a process that has just died out of all tables, and has it tell the others. Where that makes others die,
+   * they tell theirs after, one by one: a chain of links may be longer than the stack is deep.
+   */
+  bury(actor: Actor): void {
+    this.actors.delete(actor.pid.id + actor.pid.serial * PIDS_PER_SERIAL);
+    actor.pid.receiver = undefined;
+    this.registry.release(actor);
+    this.timers.cancelFor(actor.pid);
+    if (this.dying.push(actor) > 1) return;
+    try {
+      for (const each of this.dying) each.tellOthers();
+    } finally {
+      this.dying = [];
+    }
+  }
+
+  /** The living process with these numbers. */
+  findPid(id: number, serial: number): Pid | undefined {
+    return this.actors.get(id + serial * PIDS_PER_SERIAL)?.pid;
+  }
+
+  findPort(id: number): Port | undefined {
+    return this.ports.get(id);
+  }
+
+  /** The alias or monitor with these numbers, while it is active. */
+  findReference(words: readonly number[]): Reference | undefined {
+    return this.references.get(numberOf(words));
+  }
+
+  private readonly startAll = (): void => {
+    const actors = this.starting;
+    this.starting = [];
+    for (const actor of actors) actor.resume();
+  };
+
+  private readonly nextTurn = (): void => {
+    this.turn = undefined;
+    this.reductions = REDUCTIONS;
+    const actors = this.heldBack;
+    this.heldBack = [];
+    for (const actor of actors) actor.resume();
+  };
+}
+
+const PIDS_PER_SERIAL = 0x1000_0000;
+
+/** In the external term format the first word of a reference has 18 bits. */
+const FIRST_WORD = 0x4_0000;
+
+function numberOf([first = 0, second = 0]: readonly number[]): number {
+  return first + second * FIRST_WORD;
+}
+
+const runtimes = new Map<number, Runtime>();
+
+/**
+ * The living runtime of this OS process that identifiers of this node and creation come from, so that a decoded
+ * identifier can be the very object that its process, port or alias has.
+ */
+export function findRuntime(node: string, creation: number): Runtime | undefined {
+  const runtime = runtimes.get(creation);
+  return runtime?.node === node ? runtime : undefined;
+}
+
+function printCrash({ pid, name, reason, thrown }: Crash): void {
+  const who = name === undefined ? `${pid}` : `${pid} (${name})`;
+  const why = thrown instanceof Error ? (thrown.stack ?? thrown.message) : inspect(reason);
+  process.stderr.write(`Error in process ${who}: ${why}\n`);
+}
