@@ -1,0 +1,349 @@
+import type { Caller, Domains } from './domains.js';
+import { XenstoreError } from './errors.js';
+import { leadingDomid, leadingNumber } from './number.js';
+import {
+  type Change,
+  makeNode,
+  readNode,
+  removeNode,
+  type Scope,
+  setNodePermissions,
+  writeNode,
+} from './operations.js';
+import { homePath, isSpecial, resolvePath } from './path.js';
+import { formatPermissions, type Permissions, parsePermissions } from './permissions.js';
+import type { Quota } from './quota.js';
+import { Transaction } from './transaction.js';
+import type { Node, Tree } from './tree.js';
+import type { Watch, Watcher, Watches } from './watches.js';
+import * as wire from './wire.js';
+
+/** What the connections of a server share. */
+export interface Store {
+  readonly tree: Tree;
+  readonly watches: Watches;
+  readonly domains: Domains;
+  readonly quota: Quota;
+  introduce(domid: number): void;
+  release(domid: number): void;
+  resume(domid: number): void;
+  isIntroduced(domid: number): boolean;
+  setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void;
+  control(command: string, args: readonly string[]): string;
+  /** The connection is over. */
+  forget(connection: XenstoreConnection): unknown;
+}
+
+/** What to answer: a payload; or nothing but OK, possibly with something still to be done after the answer. */
+type Outcome = Buffer | (() => void) | undefined;
+
+const OK = wire.joinStrings(['OK']);
+
+/**
+ * One client of the server. Requests are answered in order, each before {@link handle} returns; the events that a
+ * request causes, also those for this very connection, are sent before its answer.
+ */
+export class XenstoreConnection implements Watcher {
+  readonly #transactions = new Map<number, Transaction>();
+  #lastTransaction = 0;
+  #closed = false;
+
+  /** Made by `XenstoreServer.connect`. */
+  constructor(
+    private readonly store: Store,
+    readonly caller: Caller,
+    private readonly send: (packet: wire.Packet) => void,
+  ) {}
+
+  get domid(): number {
+    return this.caller.domain.domid;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Takes a request and sends its answer; after the end of the connection there is none. */
+  handle(request: wire.Packet): void {
+    if (this.#closed) return;
+    const outcome = this.#outcome(request);
+    if (outcome instanceof XenstoreError) {
+      this.#send(wire.XS_ERROR, request, wire.joinStrings([outcome.code]));
+    } else if (typeof outcome === 'function') {
+      this.#send(request.type, request, OK);
+      outcome();
+    } else {
+      this.#send(request.type, request, outcome ?? OK);
+    }
+  }
+
+  /** Ends the connection: its watches are taken back, its transactions dropped. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.reset();
+    this.store.forget(this);
+  }
+
+  /** Takes back all watches and drops all transactions. */
+  reset(): void {
+    const { domain } = this.caller;
+    for (const watch of this.store.watches.removeAll(this)) {
+      domain.watches -= 1;
+      domain.memory -= watch.size;
+    }
+    domain.transactions -= this.#transactions.size;
+    this.#transactions.clear();
+  }
+
+  notify(path: string, token: string): void {
+    this.#send(wire.XS_WATCH_EVENT, { reqId: 0, txId: 0 }, wire.joinStrings([path, token]));
+  }
+
+  #send(type: number, { reqId, txId }: { reqId: number; txId: number }, payload: Buffer): void {
+    if (!this.#closed) this.send({ type, reqId, txId, payload });
+  }
+
+  #outcome(request: wire.Packet): Outcome | XenstoreError {
+    const perform = this.#requests.get(request.type);
+    if (perform === undefined) return new XenstoreError('ENOSYS');
+    if (FOR_PRIVILEGED.has(request.type) && !this.caller.privileged) return new XenstoreError('EACCES');
+    try {
+      const outcome = perform(request);
+      const tooLong = outcome instanceof Buffer && outcome.length > wire.PAYLOAD_MAX;
+      return tooLong ? new XenstoreError('E2BIG') : outcome;
+    } catch (error) {
+      if (error instanceof XenstoreError) return error;
+      throw error;
+    }
+  }
+
+  readonly #requests = new Map<number, (request: wire.Packet) => Outcome>([
+    [wire.XS_CONTROL, (request) => this.#control(request)],
+    [wire.XS_DIRECTORY, (request) => wire.joinStrings([...this.#read(request).children])],
+    [wire.XS_READ, (request) => this.#read(request).value],
+    [wire.XS_GET_PERMS, (request) => wire.joinStrings(formatPermissions(this.#read(request).permissions))],
+    [wire.XS_WATCH, (request) => this.#watch(request)],
+    [wire.XS_UNWATCH, (request) => this.#unwatch(request)],
+    [wire.XS_TRANSACTION_START, (request) => this.#startTransaction(request)],
+    [wire.XS_TRANSACTION_END, (request) => this.#endTransaction(request)],
+    [wire.XS_INTRODUCE, (request) => this.#introduce(request)],
+    [wire.XS_RELEASE, (request) => this.#release(request)],
+    [wire.XS_GET_DOMAIN_PATH, (request) => wire.joinStrings([homePath(onlyDomid(request))])],
+    [wire.XS_WRITE, (request) => this.#write(request)],
+    [wire.XS_MKDIR, (request) => this.#change(request, makeNode)],
+    [wire.XS_RM, (request) => this.#change(request, removeNode)],
+    [wire.XS_SET_PERMS, (request) => this.#setPermissions(request)],
+    [wire.XS_IS_DOMAIN_INTRODUCED, (request) => this.#isIntroduced(request)],
+    [wire.XS_RESUME, (request) => void this.store.resume(this.#introducedDomid(request))],
+    [wire.XS_SET_TARGET, (request) => this.#setTarget(request)],
+    [wire.XS_RESET_WATCHES, () => void this.reset()],
+    [wire.XS_DIRECTORY_PART, (request) => this.#directoryPart(request)],
+  ]);
+
+  /** Whom to check and where to look: the tree, or the transaction that the request names. */
+  #scope({ txId }: wire.Packet): Scope & { transaction: Transaction | undefined } {
+    const { tree, quota } = this.store;
+    const transaction = txId === 0 ? undefined : this.#transaction(txId);
+    return { view: transaction ?? tree, caller: this.caller, quota, transaction };
+  }
+
+  #transaction(id: number): Transaction {
+    const transaction = this.#transactions.get(id);
+    if (transaction === undefined) throw new XenstoreError('ENOENT');
+    return transaction;
+  }
+
+  #resolve(text: string): string {
+    return resolvePath(text, this.domid);
+  }
+
+  /** That a malformed request is ENOENT here and ENOMEM in {@link #change} is xenstored's way. */
+  #read(request: wire.Packet): Node {
+    return readNode(this.#scope(request), this.#resolve(onlyArgument(request, 'ENOENT')));
+  }
+
+  #change(request: wire.Packet, change: (scope: Scope, path: string) => Change[]): undefined {
+    const path = this.#resolve(onlyArgument(request, 'ENOMEM'));
+    this.#apply(request, (scope) => change(scope, path));
+  }
+
+  #write(request: wire.Packet): undefined {
+    const end = request.payload.indexOf(0);
+    if (end === -1) throw new XenstoreError('EINVAL');
+    const path = this.#resolve(request.payload.toString('latin1', 0, end));
+    const value = ownCopy(request.payload.subarray(end + 1));
+    this.#apply(request, (scope) => writeNode(scope, path, value));
+  }
+
+  #setPermissions(request: wire.Packet): undefined {
+    const [path, ...entries] = wire.splitStrings(request.payload);
+    if (path === undefined || entries.length === 0) throw new XenstoreError('EINVAL');
+    const { caller, store } = this;
+    if (!caller.privileged && entries.length > store.quota.permissions) throw new XenstoreError('ENOSPC');
+    const permissions = parsePermissions(entries, store.domains);
+    if (isSpecial(path)) {
+      store.setSpecialPermissions(caller, path, permissions);
+      return;
+    }
+    const resolved = this.#resolve(path);
+    this.#apply(request, (scope) => setNodePermissions(scope, resolved, permissions));
+  }
+
+  /** Makes a change and tells the watches, when it is made in a transaction not before its end. */
+  #apply(request: wire.Packet, change: (scope: Scope) => Change[]): void {
+    const scope = this.#scope(request);
+    const changes = change(scope);
+    if (scope.transaction !== undefined) scope.transaction.record(changes);
+    else for (const each of changes) this.store.watches.fire(each);
+  }
+
+  /**
+   * A directory too long for one packet, from a byte offset on: the generation, then as many whole names as fit;
+   * where nothing is left, one more NUL. A client whose generation changes under it starts again.
+   */
+  #directoryPart(request: wire.Packet): Buffer {
+    const [path, offset] = strings(request, 2, 2);
+    const node = readNode(this.#scope(request), this.#resolve(path!));
+    const generation = wire.joinStrings([String(node.generation)]);
+    const names = wire.joinStrings([...node.children]);
+    const from = leadingNumber(offset!);
+    // As an unsigned number, which it is for xenstored, a negative one is past every end.
+    const rest = from < 0 ? names.subarray(names.length) : names.subarray(from);
+    const room = wire.PAYLOAD_MAX - generation.length;
+    if (rest.length < room) return Buffer.concat([generation, rest, wire.joinStrings([''])]);
+    return Buffer.concat([generation, rest.subarray(0, rest.lastIndexOf(0, room - 1) + 1)]);
+  }
+
+  /** Fires once as soon as it is set, right after the answer and whether or not there is such a node. */
+  #watch(request: wire.Packet): Outcome {
+    const [path, token] = strings(request, 2, 2);
+    const watch = this.store.watches.add(this, path!, token!);
+    const excess = this.#excess(watch);
+    if (excess !== undefined) {
+      this.store.watches.remove(this, path!, token!);
+      throw new XenstoreError(excess);
+    }
+    this.caller.domain.watches += 1;
+    this.caller.domain.memory += watch.size;
+    return () => this.notify(path!, token!);
+  }
+
+  #excess(watch: Watch): 'E2BIG' | 'ENOMEM' | undefined {
+    const { privileged, domain } = this.caller;
+    const { quota } = this.store;
+    if (privileged) return undefined;
+    if (domain.watches > quota.watches) return 'E2BIG';
+    return domain.memory + watch.size > quota.memory ? 'ENOMEM' : undefined;
+  }
+
+  #unwatch(request: wire.Packet): undefined {
+    const [path, token] = strings(request, 2, 2);
+    const watch = this.store.watches.remove(this, path!, token!);
+    this.caller.domain.watches -= 1;
+    this.caller.domain.memory -= watch.size;
+  }
+
+  #startTransaction({ txId }: wire.Packet): Buffer {
+    if (txId !== 0) {
+      this.#transaction(txId);
+      throw new XenstoreError('EBUSY');
+    }
+    const { caller, store } = this;
+    if (!caller.privileged && caller.domain.transactions > store.quota.transactions) {
+      throw new XenstoreError('ENOSPC');
+    }
+    const id = this.#freeTransactionId();
+    this.#transactions.set(id, new Transaction(store.tree, caller.privileged ? undefined : store.quota));
+    caller.domain.transactions += 1;
+    return wire.joinStrings([String(id)]);
+  }
+
+  #freeTransactionId(): number {
+    do this.#lastTransaction = (this.#lastTransaction + 1) >>> 0;
+    while (this.#lastTransaction === 0 || this.#transactions.has(this.#lastTransaction));
+    return this.#lastTransaction;
+  }
+
+  #endTransaction({ txId, payload }: wire.Packet): undefined {
+    const verdict = wire.onlyString(payload);
+    if (verdict !== 'T' && verdict !== 'F') throw new XenstoreError('EINVAL');
+    const transaction = this.#transaction(txId);
+    this.#transactions.delete(txId);
+    this.caller.domain.transactions -= 1;
+    if (verdict === 'F') return;
+    for (const change of transaction.commit()) this.store.watches.fire(change);
+  }
+
+  /** `domid`, the place of its ring, the port of its event channel: here neither of the latter means anything. */
+  #introduce(request: wire.Packet): undefined {
+    const [domid, , port] = strings(request, 3);
+    if (leadingNumber(port!) <= 0) throw new XenstoreError('EINVAL');
+    if (this.store.domains.find(leadingDomid(domid!)) === undefined) throw new XenstoreError('EINVAL');
+    this.store.introduce(leadingDomid(domid!));
+  }
+
+  #isIntroduced(request: wire.Packet): Buffer {
+    return wire.joinStrings([this.store.isIntroduced(onlyDomid(request)) ? 'T' : 'F']);
+  }
+
+  #setTarget(request: wire.Packet): undefined {
+    const [domid, target] = strings(request, 2);
+    const domain = this.store.domains.introduced(leadingDomid(domid!));
+    const other = this.store.domains.introduced(leadingDomid(target!));
+    if (domain === undefined || other === undefined) throw new XenstoreError('ENOENT');
+    domain.target = other;
+  }
+
+  /** As in xenstored the answer comes before the events, other than for changes of nodes. */
+  #release(request: wire.Packet): Outcome {
+    const domid = this.#introducedDomid(request);
+    return () => this.store.release(domid);
+  }
+
+  #introducedDomid(request: wire.Packet): number {
+    const domid = onlyDomid(request);
+    if (domid === 0) throw new XenstoreError('EINVAL');
+    if (this.store.domains.introduced(domid) === undefined) throw new XenstoreError('ENOENT');
+    return domid;
+  }
+
+  #control(request: wire.Packet): Buffer {
+    const [command, ...args] = strings(request, 1);
+    return wire.joinStrings([this.store.control(command!, args)]);
+  }
+}
+
+/** Requests only for domain 0; all others get EACCES, whatever they sent along. */
+const FOR_PRIVILEGED: ReadonlySet<number> = new Set([
+  wire.XS_CONTROL,
+  wire.XS_INTRODUCE,
+  wire.XS_RELEASE,
+  wire.XS_IS_DOMAIN_INTRODUCED,
+  wire.XS_RESUME,
+  wire.XS_SET_TARGET,
+]);
+
+function onlyArgument({ payload }: wire.Packet, code: string): string {
+  const argument = wire.onlyString(payload);
+  if (argument === undefined) throw new XenstoreError(code);
+  return argument;
+}
+
+function onlyDomid(request: wire.Packet): number {
+  return leadingDomid(onlyArgument(request, 'EINVAL'));
+}
+
+/** The strings of a payload; `EINVAL` when there are fewer or more. */
+function strings({ payload }: wire.Packet, least: number, most = Number.POSITIVE_INFINITY): string[] {
+  const parts = wire.splitStrings(payload);
+  if (parts.length < least || parts.length > most) throw new XenstoreError('EINVAL');
+  return parts;
+}
+
+/** In memory of its own size, because it may be kept long: a view would keep a whole packet or pool alive. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}

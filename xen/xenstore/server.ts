@@ -1,0 +1,227 @@
+import { type Store, XenstoreConnection } from './connection.js';
+import { control } from './control.js';
+import { type Caller, type Domain, Domains } from './domains.js';
+import { XenstoreError } from './errors.js';
+import {
+  type Change,
+  makeNode,
+  readNode,
+  removeNode,
+  type Scope,
+  setNodePermissions,
+  writeNode,
+} from './operations.js';
+import { childPath, INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath } from './path.js';
+import { OWNER, type Permissions, parsePermissions, rightsOf, WRITE } from './permissions.js';
+import { DEFAULT_QUOTA, type Quota } from './quota.js';
+import { Tree } from './tree.js';
+import { Watches } from './watches.js';
+import type { Packet } from './wire.js';
+
+export { XenstoreConnection };
+
+export interface XenstoreServerOptions {
+  /** What unprivileged domains may use up, where it differs from xenstored's defaults. */
+  readonly quota?: Partial<Quota>;
+  /**
+   * Whether the hypervisor has a domain that was not introduced here yet: then an INTRODUCE of it succeeds and
+   * permissions can name it. Without this only domains introduced or connected exist.
+   */
+  readonly domainExists?: (domid: number) => boolean;
+}
+
+export interface ConnectOptions {
+  readonly domid: number;
+  /** No checks of rights, no quotas: what domain 0 is, and nobody else should be. */
+  readonly privileged: boolean;
+  /**
+   * Takes answers and events, in order. It is called from within `handle`, also those of other connections, so it
+   * must not throw.
+   */
+  readonly send: (packet: Packet) => void;
+  /** The server has ended the connection, because its domain was released: nothing will be answered any more. */
+  readonly onReleased?: () => void;
+}
+
+/** What the domid DOMID_SELF is in Xen: an own name for "whoever asks". */
+const DOMID_SELF = 0x7ff0;
+
+/**
+ * The Xenstore: a tree of small values with permissions, transactions and watches, through which domains find each
+ * other. It behaves as Xen's C xenstored 4.17 does. Pure: it takes packets and sends packets, at once; sockets,
+ * rings and their framing are somebody else's.
+ *
+ * Its own methods act as domain 0, and tell watches as any request does.
+ */
+export class XenstoreServer {
+  readonly #domains: Domains;
+  readonly #tree: Tree;
+  readonly #watches = new Watches();
+  readonly #quota: Quota;
+  readonly #connections = new Map<XenstoreConnection, ConnectOptions>();
+  readonly #specialPermissions: Map<string, Permissions>;
+  readonly #domain0: Caller;
+  readonly #store: Store;
+
+  /** With the nodes xenstored starts with: `/`, `/tool` and `/tool/xenstored`. */
+  constructor({ quota = {}, domainExists = () => false }: XenstoreServerOptions = {}) {
+    this.#quota = { ...DEFAULT_QUOTA, ...quota };
+    this.#domains = new Domains(domainExists);
+    this.#domain0 = { domain: this.#domains.ensure(0), privileged: true };
+    const nobodyElse = parsePermissions(['n0'], this.#domains);
+    this.#tree = new Tree(nobodyElse);
+    this.#specialPermissions = new Map([
+      [INTRODUCE_DOMAIN, nobodyElse],
+      [RELEASE_DOMAIN, nobodyElse],
+    ]);
+    this.#store = this.#face();
+    this.mkdir('/tool/xenstored');
+  }
+
+  /** A new client. Its domain need not be introduced. */
+  connect(options: ConnectOptions): XenstoreConnection {
+    const caller = { domain: this.#domains.ensure(options.domid), privileged: options.privileged };
+    const connection = new XenstoreConnection(this.#store, caller, options.send);
+    this.#connections.set(connection, options);
+    return connection;
+  }
+
+  /**
+   * Makes a domain known and fires `@introduceDomain`. It gets no nodes by that. One that is known already loses
+   * its watches and transactions, and nothing is fired; except domain 0, whose many clients are no one's to reset.
+   */
+  introduce(domid: number): void {
+    if (domid === 0) return;
+    const domain = this.#domains.ensure(domid);
+    if (domain.introduced) {
+      for (const connection of this.#connectionsOf(domain)) connection.reset();
+      return;
+    }
+    domain.introduced = true;
+    this.#fireSpecial(INTRODUCE_DOMAIN);
+  }
+
+  /**
+   * Ends a domain: its connections are closed, every node it owns goes, with all that is below, permission entries
+   * that name it mean nobody from now on, and `@releaseDomain` fires last. `ENOENT` for a domain not introduced.
+   */
+  release(domid: number): void {
+    const domain = this.#domains.introduced(domid);
+    if (domain === undefined) throw new XenstoreError('ENOENT');
+    for (const connection of this.#connectionsOf(domain)) {
+      const { onReleased } = this.#connections.get(connection)!;
+      connection.close();
+      onReleased?.();
+    }
+    this.#domains.forget(domain);
+    this.#removeNodesOf(domain, '/');
+    this.#fireSpecial(RELEASE_DOMAIN);
+  }
+
+  /**
+   * A domain has shut down or crashed but is still there: fires `@releaseDomain`, once until it is resumed.
+   * `ENOENT` for a domain not introduced.
+   */
+  shutDown(domid: number): void {
+    const domain = this.#domains.introduced(domid);
+    if (domain === undefined) throw new XenstoreError('ENOENT');
+    if (domain.shutDown) return;
+    domain.shutDown = true;
+    this.#fireSpecial(RELEASE_DOMAIN);
+  }
+
+  /** A domain that had shut down runs again. `ENOENT` for a domain not introduced. */
+  resume(domid: number): void {
+    const domain = this.#domains.introduced(domid);
+    if (domain === undefined) throw new XenstoreError('ENOENT');
+    domain.shutDown = false;
+  }
+
+  isIntroduced(domid: number): boolean {
+    return domid === DOMID_SELF || this.#domains.introduced(domid) !== undefined;
+  }
+
+  /** A node's value, undefined when there is no such node. */
+  read(path: string): Buffer | undefined {
+    return this.#tree.get(resolvePath(path, 0))?.value;
+  }
+
+  /** The names of a node's children, in order of creation; `ENOENT` when there is no such node. */
+  directory(path: string): string[] {
+    return [...readNode(this.#scope, resolvePath(path, 0)).children];
+  }
+
+  /** Sets a value, text as UTF-8; makes the node and its parents where missing. */
+  write(path: string, value: string | Uint8Array): void {
+    this.#apply(writeNode(this.#scope, resolvePath(path, 0), Buffer.from(value)));
+  }
+
+  /** Makes a node and its parents where missing; otherwise nothing happens. */
+  mkdir(path: string): void {
+    this.#apply(makeNode(this.#scope, resolvePath(path, 0)));
+  }
+
+  /** Removes a node and all below it; `ENOENT` only when not even its parent is there. */
+  rm(path: string): void {
+    this.#apply(removeNode(this.#scope, resolvePath(path, 0)));
+  }
+
+  /** `permissions` are entries such as `['n5', 'r0']`; `ENOENT` without such a node or such an owner. */
+  setPerms(path: string, permissions: readonly string[]): void {
+    const parsed = parsePermissions(permissions, this.#domains);
+    this.#apply(setNodePermissions(this.#scope, resolvePath(path, 0), parsed));
+  }
+
+  /** What connections may touch. */
+  #face(): Store {
+    const findDomain = (domid: number) => this.#domains.find(domid);
+    return {
+      tree: this.#tree,
+      watches: this.#watches,
+      domains: this.#domains,
+      quota: this.#quota,
+      introduce: (domid) => this.introduce(domid),
+      release: (domid) => this.release(domid),
+      resume: (domid) => this.resume(domid),
+      isIntroduced: (domid) => this.isIntroduced(domid),
+      setSpecialPermissions: (...args) => this.#setSpecialPermissions(...args),
+      control: (command, args) => control({ quota: this.#quota, findDomain }, command, args),
+      forget: (connection) => this.#connections.delete(connection),
+    };
+  }
+
+  get #scope(): Scope {
+    return { view: this.#tree, caller: this.#domain0, quota: this.#quota };
+  }
+
+  #apply(changes: readonly Change[]): void {
+    for (const change of changes) this.#watches.fire(change);
+  }
+
+  #fireSpecial(name: string): void {
+    this.#watches.fireSpecial(name, this.#specialPermissions.get(name)!);
+  }
+
+  #connectionsOf(domain: Domain): XenstoreConnection[] {
+    return [...this.#connections.keys()].filter(({ caller }) => caller.domain === domain);
+  }
+
+  /** Depth first, in order of creation; over as soon as the domain owns nothing more. */
+  #removeNodesOf(domain: Domain, path: string): void {
+    const node = this.#tree.get(path);
+    if (domain.nodes === 0 || node === undefined) return;
+    if (node.owner === domain && path !== '/') {
+      this.#apply(removeNode(this.#scope, path));
+      return;
+    }
+    for (const name of [...node.children]) this.#removeNodesOf(domain, childPath(path, name));
+  }
+
+  #setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void {
+    const before = this.#specialPermissions.get(name);
+    if (before === undefined) throw new XenstoreError('EINVAL');
+    const needed = WRITE | OWNER;
+    if ((rightsOf(caller, before) & needed) !== needed) throw new XenstoreError('ENOENT');
+    this.#specialPermissions.set(name, permissions);
+  }
+}

@@ -1,0 +1,177 @@
+import type { Domain } from './domains.js';
+import { baseName, childPath, parentPath } from './path.js';
+import type { Permissions } from './permissions.js';
+
+/** One node. Its value and its permission list are only ever replaced, never changed in place. */
+export class Node {
+  /**
+   * A transaction has this very object as what it read, so it must stay as it is: a change goes to a copy. That
+   * makes "has it changed since" a comparison of two references.
+   */
+  lent = false;
+  /** Differs after every change of the node itself, which adding or removing a child is too. */
+  generation = 0;
+  /** In order of creation. */
+  readonly children: Set<string>;
+  #nameBytes: number;
+
+  constructor(
+    public value: Buffer,
+    public permissions: Permissions,
+    children: ReadonlySet<string> = new Set(),
+    nameBytes = 0,
+  ) {
+    this.children = new Set(children);
+    this.#nameBytes = nameBytes;
+  }
+
+  get owner(): Domain | undefined {
+    return this.permissions[0].domain;
+  }
+
+  /** In bytes, counted as xenstored does, so that a quota means the same here as there. */
+  get size(): number {
+    return sizeOf(this.value.length, this.permissions.length, this.#nameBytes);
+  }
+
+  addChild(name: string): void {
+    this.children.add(name);
+    this.#nameBytes += nameSize(name);
+  }
+
+  removeChild(name: string): void {
+    this.children.delete(name);
+    this.#nameBytes -= nameSize(name);
+  }
+
+  copy(): Node {
+    const copy = new Node(this.value, this.permissions, this.children, this.#nameBytes);
+    copy.generation = this.generation;
+    return copy;
+  }
+}
+
+/** What a node with these contents takes, in bytes; `names` is the sum of {@link nameSize} of its children. */
+export function sizeOf(value: number, permissions: number, names = 0): number {
+  return 24 + 8 * permissions + value + names;
+}
+
+export function nameSize(name: string): number {
+  return name.length + 1;
+}
+
+/** What a domain uses, as a view sees it. */
+export interface Usage {
+  nodes: number;
+  memory: number;
+}
+
+/**
+ * The nodes as somebody sees them: everybody the {@link Tree}, a transaction what it makes of the tree. Keeps
+ * account of what each owner uses. Whether a change is allowed has been decided before it comes here.
+ */
+export abstract class TreeView {
+  abstract get(path: string): Node | undefined;
+  abstract usage(domain: Domain): Usage;
+  /** A node at `path` that may be changed in place; there has to be one. */
+  protected abstract own(path: string): Node;
+  protected abstract set(path: string, node: Node | undefined): void;
+  protected abstract nextGeneration(): number;
+  protected abstract charge(domain: Domain, nodes: number, memory: number): void;
+
+  /** Adds a node, whose parent has to exist. */
+  create(path: string, permissions: Permissions, value: Buffer): void {
+    const node = new Node(value, permissions);
+    node.generation = this.nextGeneration();
+    this.set(path, node);
+    this.account(path, node, 1);
+    this.edit(parentPath(path)!, (parent) => parent.addChild(baseName(path)));
+  }
+
+  edit(path: string, change: (node: Node) => void): void {
+    const node = this.own(path);
+    this.account(path, node, -1);
+    change(node);
+    node.generation = this.nextGeneration();
+    this.account(path, node, 1);
+  }
+
+  /** Removes a node with all that is below it; returns what went, each node before its children. */
+  remove(path: string): [path: string, node: Node][] {
+    const removed = [...this.#subtree(path)];
+    for (const [at, node] of removed) {
+      this.account(at, node, -1);
+      this.set(at, undefined);
+    }
+    this.edit(parentPath(path)!, (parent) => parent.removeChild(baseName(path)));
+    return removed;
+  }
+
+  protected account(path: string, node: Node, sign: 1 | -1): void {
+    if (node.owner === undefined) return;
+    this.charge(node.owner, sign, sign * (path.length + node.size));
+  }
+
+  *#subtree(path: string): Generator<[string, Node]> {
+    const node = this.get(path);
+    if (node === undefined) return;
+    yield [path, node];
+    for (const name of node.children) yield* this.#subtree(childPath(path, name));
+  }
+}
+
+/**
+ * The store itself. A flat table by path, so that reading or writing a node costs the same however deep it lies and
+ * however many there are.
+ */
+export class Tree extends TreeView {
+  readonly #nodes = new Map<string, Node>();
+  #generation = 0;
+
+  /** With nothing but `/`. */
+  constructor(rootPermissions: Permissions) {
+    super();
+    const root = new Node(Buffer.alloc(0), rootPermissions);
+    this.#nodes.set('/', root);
+    this.account('/', root, 1);
+  }
+
+  override get(path: string): Node | undefined {
+    return this.#nodes.get(path);
+  }
+
+  override usage(domain: Domain): Usage {
+    return domain;
+  }
+
+  /** Puts a node that a transaction has made or changed into its place, or with undefined takes it away. */
+  replace(path: string, node: Node | undefined): void {
+    const before = this.#nodes.get(path);
+    if (before !== undefined) this.account(path, before, -1);
+    this.set(path, node);
+    if (node !== undefined) this.account(path, node, 1);
+  }
+
+  override nextGeneration(): number {
+    this.#generation += 1;
+    return this.#generation;
+  }
+
+  protected override own(path: string): Node {
+    const node = this.#nodes.get(path)!;
+    if (!node.lent) return node;
+    const copy = node.copy();
+    this.#nodes.set(path, copy);
+    return copy;
+  }
+
+  protected override set(path: string, node: Node | undefined): void {
+    if (node === undefined) this.#nodes.delete(path);
+    else this.#nodes.set(path, node);
+  }
+
+  protected override charge(domain: Domain, nodes: number, memory: number): void {
+    domain.nodes += nodes;
+    domain.memory += memory;
+  }
+}
