@@ -388,6 +388,10 @@ Napi::Value ReceiveWithFds(const CallbackInfo& info) {
   return object;
 }
 
+Napi::Value DupFd(const CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])).release(); }));
+}
+
 void CloseFd(const CallbackInfo& info) { const ling::Fd closed(fdOf(info[0])); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -411,6 +415,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("acceptUnix", AcceptUnix);
   define("sendWithFds", SendWithFds);
   define("receiveWithFds", ReceiveWithFds);
+  define("dupFd", DupFd);
   define("closeFd", CloseFd);
   define("lockDirectory", LockDirectory);
   return exports;

@@ -104,6 +104,7 @@ interface Native {
   sendWithFds(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
   /** `bytes` is 0 when nothing is there now, unless `closed`; the descriptors are the caller's from here on. */
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
+  dupFd(fd: number): number;
   closeFd(fd: number): void;
   /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
   lockDirectory(path: string): number;
@@ -134,6 +135,7 @@ export const {
   acceptUnix,
   sendWithFds,
   receiveWithFds,
+  dupFd,
   closeFd,
   lockDirectory,
 } = addon;

@@ -87,6 +87,8 @@ SharedPages::~SharedPages() {
   if (base_ != nullptr) munmap(base_, pages_ * PAGE_SIZE);
 }
 
+Fd duplicate(int fd) { return Fd(check(fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl")); }
+
 Fd createEventFd() { return Fd(check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
 
 void ring(int eventFd) {

@@ -76,6 +76,8 @@ class SharedPages {
   size_t pages_;
 };
 
+Fd duplicate(int fd);
+
 // A doorbell. Nobody ever reads it: waiters use edge-triggered epoll, where every write is an edge.
 Fd createEventFd();
 void ring(int eventFd);

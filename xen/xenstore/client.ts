@@ -163,16 +163,16 @@ export class XenstoreClient {
   }
 
   /**
-   * Sends a request of any type and gives its answer, which has to be of the same type. The descriptors go along
-   * and remain the caller's; those of the answer are the caller's from then on.
+   * Sends a request of any type and gives its answer, which has to be of the same type. The descriptors go along,
+   * taken over by the channel even where this fails; those of the answer are the caller's.
    */
   request(type: number, payload: Buffer, { txId = 0, fds }: RequestOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) throw new XenstoreError('ENOTCONN', undefined, { cause: this.#ended });
       if (payload.length > wire.PAYLOAD_MAX) throw new XenstoreError('E2BIG');
       const reqId = this.#freeRequestId();
-      // Before sending, as a channel in memory answers at once.
-      this.#outstanding.set(reqId, { type, resolve, reject });
+      // Before sending, as a channel in memory answers at once. A channel that has ended sends nothing.
+      if (this.#ended === undefined) this.#outstanding.set(reqId, { type, resolve, reject });
+      else reject(new XenstoreError('ENOTCONN', undefined, { cause: this.#ended }));
       this.#channel.send(
         { type, reqId, txId, payload: type < wire.FIRST_HYPERCALL ? orNul(payload) : payload },
         fds,

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/** The hypervisor daemon. Domains start it themselves; a service manager or a person starts it with --foreground. */
+import { Command, InvalidArgumentError } from 'commander';
+import { Lingd } from '../xen/lingd/lingd.js';
+import { defaultRunDirectory } from '../xen/run-directory.js';
+
+/** Seconds without a connection before a lingd that was started by a domain leaves. */
+const LINGER = Number(process.env.LINGD_LINGER ?? 5);
+
+const options = new Command('lingd')
+  .description('Domids, grants, event channels and Xenstore for the domains of one user on one box.')
+  .option('--rundir <directory>', 'where to listen', defaultRunDirectory())
+  .option('--foreground', 'say what happens, and stay when no domain is left')
+  .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
+  .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse()
+  .opts<{ rundir: string; foreground?: boolean; linger?: number }>();
+
+main();
+
+function main(): void {
+  const { rundir: directory, foreground } = options;
+  const linger = 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : LINGER));
+  const lingd = start(directory, linger);
+  if (!lingd) {
+    // Started on demand this is the normal end of a race; by hand it is worth a word.
+    if (foreground) fail(`another lingd serves ${directory}`);
+    return;
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void lingd.stop());
+  if (foreground) console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
+}
+
+function start(directory: string, linger: number): Lingd | undefined {
+  try {
+    return Lingd.start({ directory, linger });
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+function fail(message: string): never {
+  console.error(`lingd: ${message}`);
+  process.exit(1);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('expected a number of seconds');
+  return value;
+}

@@ -1,0 +1,86 @@
+/**
+ * Readiness of descriptors as callbacks, with the waiting done on a thread of its own or by this one's loop.
+ */
+import path from 'node:path';
+import Piscina from 'piscina';
+import { Reactor } from './index.js';
+
+/** One descriptor that is watched; see {@link Reactor} for when to arm it. */
+export interface Watch {
+  arm(): void;
+  wantRoom(want: boolean): void;
+  close(): void;
+}
+
+export class Watcher {
+  readonly reactor: Reactor;
+  readonly #callbacks = new Map<number, () => void>();
+  readonly #stopAtExit = (): void => this.reactor.stop();
+  #thread: Piscina | undefined;
+
+  private constructor() {
+    this.reactor = new Reactor((tokens) => {
+      for (const token of tokens) this.#callbacks.get(token)?.();
+    });
+    // A thread that is blocked in native code cannot be ended from outside: process.exit would wait for it.
+    process.once('exit', this.#stopAtExit);
+  }
+
+  /** A watcher whose waiting is done by a worker thread, so that this thread is only woken for what it has to do. */
+  static onThread(): Watcher {
+    const watcher = new Watcher();
+    watcher.#startThread();
+    return watcher;
+  }
+
+  /** A watcher on this thread's own event loop: no thread, no hop; for whoever does nothing but wait. */
+  static onLoop(): Watcher {
+    const watcher = new Watcher();
+    if (!watcher.reactor.attach()) watcher.#startThread();
+    return watcher;
+  }
+
+  /** Calls `callback` when the descriptor can be read or has been hung up. Starts unarmed. */
+  watch(fd: number, callback: () => void): Watch {
+    const token = this.reactor.add(fd);
+    this.on(token, callback);
+    return {
+      arm: () => this.reactor.arm(token),
+      wantRoom: (want) => this.reactor.wantRoom(token, want),
+      close: () => {
+        this.off(token);
+        this.reactor.remove(token);
+      },
+    };
+  }
+
+  /** For watches that native objects made themselves and remove themselves. */
+  on(token: number, callback: () => void): void {
+    this.#callbacks.set(token, callback);
+  }
+
+  off(token: number): void {
+    this.#callbacks.delete(token);
+  }
+
+  /** Ends the waiting and the thread; no callback is called any more, and the event loop is let go. */
+  async close(): Promise<void> {
+    process.removeListener('exit', this.#stopAtExit);
+    this.#callbacks.clear();
+    this.reactor.stop();
+    await this.#thread?.destroy();
+  }
+
+  #startThread(): void {
+    const thread = new Piscina({
+      filename: path.join(__dirname, 'reactor-thread.js'),
+      minThreads: 1,
+      maxThreads: 1,
+    });
+    this.#thread = thread;
+    // destroy() rejects the task that is still running; anything else that ends it is an error of ours.
+    thread.run(this.reactor.number).catch((error: Error) => {
+      if (this.#callbacks.size > 0) throw error;
+    });
+  }
+}

@@ -1,0 +1,161 @@
+import { closeFd, dupFd } from '../../native/index.js';
+import { type Domid, isDomid } from '../hypervisor.js';
+import {
+  decodeNumbers,
+  encodeNumbers,
+  HYPERCALL_ALLOC_CHANNEL,
+  HYPERCALL_BIND_CHANNEL,
+  HYPERCALL_CLOSE_CHANNEL,
+  HYPERCALL_END_ACCESS,
+  HYPERCALL_GRANT,
+  HYPERCALL_HELLO,
+  HYPERCALL_MAP,
+  isHypercall,
+  MAX_NAME_BYTES,
+} from '../hypercall.js';
+import type { UnixChannel } from '../unix-channel.js';
+import { XenstoreError } from '../xenstore/errors.js';
+import type { XenstoreConnection, XenstoreServer } from '../xenstore/server.js';
+import { type Packet, XS_ERROR } from '../xenstore/wire.js';
+import type { EventChannels } from './event-channels.js';
+import type { GrantTable } from './grant-table.js';
+
+interface Answer {
+  readonly payload: Buffer;
+  /** Descriptors that go with it; theirs from here on. */
+  readonly fds?: readonly number[];
+}
+
+/** From how many memfds one MAP may take pages: each travels as a descriptor. */
+const MOST_MEMORIES = 16;
+
+const OK: Answer = { payload: Buffer.from('OK\0') };
+
+/** A connected domain: its home in Xenstore, its Xenstore requests and its hypercalls. */
+export class DomainConnection {
+  readonly #xenstoreConnection: XenstoreConnection;
+  readonly #home: string;
+
+  constructor(
+    readonly domid: Domid,
+    readonly channel: UnixChannel,
+    readonly xenstore: XenstoreServer,
+    readonly grants: GrantTable,
+    readonly channels: EventChannels,
+  ) {
+    this.#home = `/local/domain/${domid}`;
+    this.#makeHome();
+    this.#xenstoreConnection = xenstore.connect({ domid, privileged: false, send: (packet) => channel.send(packet) });
+    channel.onPacket = (packet, fds) => this.#handle(packet, fds);
+  }
+
+  /** Takes back all that the domain has been given. */
+  end(): void {
+    this.#xenstoreConnection.close();
+    this.grants.endAllOf(this.domid);
+    this.channels.closeAllOf(this.domid);
+    this.xenstore.rm(this.#home);
+    this.xenstore.release(this.domid);
+  }
+
+  /** As a toolstack does on Xen, but that everybody may read who is there, and under which name. */
+  #makeHome(): void {
+    const { xenstore, domid } = this;
+    xenstore.introduce(domid);
+    xenstore.mkdir(this.#home);
+    xenstore.setPerms(this.#home, ['n0', `r${domid}`]);
+    xenstore.write(`${this.#home}/domid`, Buffer.from(`${domid}`));
+    xenstore.setPerms(`${this.#home}/domid`, ['r0']);
+    this.#setName(`domain-${domid}`);
+    xenstore.mkdir(`${this.#home}/data`);
+    xenstore.setPerms(`${this.#home}/data`, [`n${domid}`]);
+  }
+
+  #setName(name: string): void {
+    this.xenstore.write(`${this.#home}/name`, Buffer.from(name));
+    this.xenstore.setPerms(`${this.#home}/name`, ['r0']);
+  }
+
+  #handle(packet: Packet, fds: number[]): void {
+    if (!isHypercall(packet.type)) {
+      fds.forEach(closeFd);
+      this.#xenstoreConnection.handle(packet);
+      return;
+    }
+    try {
+      const { payload, fds: given } = this.#call(packet, fds);
+      this.channel.send({ ...packet, payload }, given);
+    } catch (error) {
+      // A call of ours or of the system that was refused (EMFILE ...); anything else is a fault in lingd.
+      const { code } = error as NodeJS.ErrnoException;
+      if (!code) throw error;
+      this.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
+    } finally {
+      fds.forEach(closeFd);
+    }
+  }
+
+  /** Takes out of `fds` what it keeps. */
+  #call(packet: Packet, fds: number[]): Answer {
+    const { domid, grants, channels } = this;
+    if (packet.type === HYPERCALL_HELLO) return this.#hello(packet.payload);
+    const numbers = numbersOf(packet);
+    switch (packet.type) {
+      case HYPERCALL_GRANT: {
+        const [peer, count] = exactly(2, numbers);
+        if (fds.length !== 1 || !isDomid(peer)) throw new XenstoreError('EINVAL');
+        return { payload: encodeNumbers(grants.grant(domid, peer, fds.pop() as number, count as number)) };
+      }
+      case HYPERCALL_MAP:
+        return this.#map(numbers);
+      case HYPERCALL_END_ACCESS:
+        grants.end(domid, numbers);
+        return OK;
+      case HYPERCALL_ALLOC_CHANNEL: {
+        const [peer] = exactly(1, numbers);
+        if (!isDomid(peer)) throw new XenstoreError('EINVAL');
+        const { port, kick, wait } = channels.allocate(domid, peer);
+        return { payload: encodeNumbers(port), fds: [kick, wait] };
+      }
+      case HYPERCALL_BIND_CHANNEL: {
+        const [remote, remotePort] = exactly(2, numbers);
+        const { port, kick, wait } = channels.bind(domid, remote as number, remotePort as number);
+        return { payload: encodeNumbers(port), fds: [kick, wait] };
+      }
+      case HYPERCALL_CLOSE_CHANNEL: {
+        const [port] = exactly(1, numbers);
+        channels.close(domid, port as number);
+        return OK;
+      }
+      default:
+        throw new XenstoreError('ENOSYS');
+    }
+  }
+
+  #hello(payload: Buffer): Answer {
+    const name = payload.toString();
+    if (payload.length > MAX_NAME_BYTES || !/^\P{Cc}+$/u.test(name)) throw new XenstoreError('EINVAL');
+    this.#setName(name);
+    return { payload: encodeNumbers(this.domid) };
+  }
+
+  #map([granter, ...refs]: number[]): Answer {
+    if (granter === undefined || refs.length === 0) throw new XenstoreError('EINVAL');
+    const pages = this.grants.lookUp(granter, this.domid, refs);
+    const memories = [...new Set(pages.map(({ fd }) => fd))];
+    if (memories.length > MOST_MEMORIES) throw new XenstoreError('E2BIG');
+    const places = pages.flatMap(({ fd, page }) => [memories.indexOf(fd), page]);
+    return { payload: encodeNumbers(...places), fds: memories.map(dupFd) };
+  }
+}
+
+function numbersOf(packet: Packet): number[] {
+  const numbers = decodeNumbers(packet.payload);
+  if (!numbers) throw new XenstoreError('EINVAL');
+  return numbers;
+}
+
+function exactly(count: number, numbers: number[]): number[] {
+  if (numbers.length !== count) throw new XenstoreError('EINVAL');
+  return numbers;
+}

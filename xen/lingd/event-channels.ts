@@ -1,0 +1,75 @@
+import { closeFd, createEventFd, dupFd } from '../../native/index.js';
+import type { Domid } from '../hypervisor.js';
+import { XenstoreError } from '../xenstore/errors.js';
+
+interface Channel {
+  readonly peer: Domid;
+  /** What the binding side will get; undefined once it has. */
+  offer: Doorbells | undefined;
+}
+
+export interface Doorbells {
+  readonly kick: number;
+  readonly wait: number;
+}
+
+const MOST_CHANNELS = 4096;
+
+/** The event channels of every domain. An unbound one keeps two eventfds here, a bound one nothing. */
+export class EventChannels {
+  readonly #domains = new Map<Domid, { channels: Map<number, Channel>; next: number }>();
+
+  /** An unbound channel that `peer` may bind. The descriptors are the caller's to close. */
+  allocate(owner: Domid, peer: Domid): { port: number } & Doorbells {
+    const offer = { kick: createEventFd(), wait: createEventFd() };
+    try {
+      const port = this.#add(owner, { peer, offer });
+      return { port, kick: dupFd(offer.wait), wait: dupFd(offer.kick) };
+    } catch (error) {
+      withdraw({ peer, offer });
+      throw error;
+    }
+  }
+
+  /** The other side of an unbound channel of `remote`, once. The descriptors are the caller's to close. */
+  bind(binder: Domid, remote: Domid, remotePort: number): { port: number } & Doorbells {
+    const channel = this.#domains.get(remote)?.channels.get(remotePort);
+    if (channel?.peer !== binder) throw new XenstoreError('EACCES');
+    if (!channel.offer) throw new XenstoreError('EBUSY');
+    const port = this.#add(binder, { peer: remote, offer: undefined });
+    const offer = channel.offer;
+    channel.offer = undefined;
+    return { port, ...offer };
+  }
+
+  close(owner: Domid, port: number): void {
+    const channels = this.#domains.get(owner)?.channels;
+    const channel = channels?.get(port);
+    if (!channels || !channel) throw new XenstoreError('ENOENT');
+    channels.delete(port);
+    withdraw(channel);
+  }
+
+  closeAllOf(owner: Domid): void {
+    for (const channel of this.#domains.get(owner)?.channels.values() ?? []) withdraw(channel);
+    this.#domains.delete(owner);
+  }
+
+  #add(owner: Domid, channel: Channel): number {
+    let table = this.#domains.get(owner);
+    if (!table) {
+      table = { channels: new Map(), next: 1 };
+      this.#domains.set(owner, table);
+    }
+    if (table.channels.size >= MOST_CHANNELS) throw new XenstoreError('ENOSPC');
+    const port = table.next++;
+    table.channels.set(port, channel);
+    return port;
+  }
+}
+
+function withdraw(channel: Channel): void {
+  if (!channel.offer) return;
+  closeFd(channel.offer.kick);
+  closeFd(channel.offer.wait);
+}

@@ -1,0 +1,80 @@
+import { closeFd } from '../../native/index.js';
+import type { Domid } from '../hypervisor.js';
+import { XenstoreError } from '../xenstore/errors.js';
+
+/** Pages of one memfd that were granted together; the descriptor goes when the last of their references does. */
+interface SharedMemory {
+  readonly fd: number;
+  references: number;
+}
+
+interface GrantEntry {
+  readonly owner: Domid;
+  readonly peer: Domid;
+  readonly memory: SharedMemory;
+  readonly page: number;
+}
+
+/** How many pages a domain can have granted at a time: 1000 tubes and some. */
+const MOST_GRANTS = 65 * 1024;
+
+/** Who may map which page of whom. References are numbers of the granting domain's own, never used twice in a row. */
+export class GrantTable {
+  readonly #domains = new Map<Domid, { entries: Map<number, GrantEntry>; next: number }>();
+
+  /** Grants the first `count` pages of a memfd to `peer`; takes the descriptor over, even if it throws. */
+  grant(owner: Domid, peer: Domid, fd: number, count: number): number {
+    const table = this.#tableOf(owner);
+    if (count < 1 || table.entries.size + count > MOST_GRANTS || table.next + count > 0xffff_ffff) {
+      closeFd(fd);
+      throw new XenstoreError(count < 1 ? 'EINVAL' : 'ENOSPC');
+    }
+    const memory = { fd, references: count };
+    const first = table.next;
+    for (let page = 0; page < count; page++) {
+      table.entries.set(first + page, { owner, peer, memory, page });
+    }
+    table.next += count;
+    return first;
+  }
+
+  /** The descriptor and page behind each reference, if `peer` may map them all. */
+  lookUp(owner: Domid, peer: Domid, refs: readonly number[]): { fd: number; page: number }[] {
+    return refs.map((ref) => {
+      const entry = this.#domains.get(owner)?.entries.get(ref);
+      // One answer for both, or a domain could find out what others share.
+      if (entry?.peer !== peer) throw new XenstoreError('EACCES');
+      return { fd: entry.memory.fd, page: entry.page };
+    });
+  }
+
+  end(owner: Domid, refs: readonly number[]): void {
+    const entries = this.#domains.get(owner)?.entries;
+    for (const ref of refs) {
+      const entry = entries?.get(ref);
+      if (!entries || !entry) throw new XenstoreError('ENOENT');
+      entries.delete(ref);
+      release(entry.memory);
+    }
+  }
+
+  endAllOf(owner: Domid): void {
+    for (const entry of this.#domains.get(owner)?.entries.values() ?? []) release(entry.memory);
+    this.#domains.delete(owner);
+  }
+
+  #tableOf(owner: Domid): { entries: Map<number, GrantEntry>; next: number } {
+    let table = this.#domains.get(owner);
+    if (!table) {
+      // Xen reserves the first references; a tool that prints 0 as "none" stays right.
+      table = { entries: new Map(), next: 8 };
+      this.#domains.set(owner, table);
+    }
+    return table;
+  }
+}
+
+function release(memory: SharedMemory): void {
+  memory.references--;
+  if (memory.references === 0) closeFd(memory.fd);
+}

@@ -1,0 +1,159 @@
+/**
+ * The Linux hypervisor: one small OS process of a user that gives out domids, grants of memory, event channels and
+ * Xenstore. Packets between domains never pass through it.
+ */
+import fs from 'node:fs';
+import { acceptUnix, closeFd, listenUnix, lockDirectory } from '../../native/index.js';
+import { type Watch, Watcher } from '../../native/watcher.js';
+import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
+import { domainSocket, makeRunDirectory, xenstoreSocket } from '../run-directory.js';
+import { UnixChannel } from '../unix-channel.js';
+import { XenstoreServer } from '../xenstore/server.js';
+import { DomainConnection } from './domain-connection.js';
+import { EventChannels } from './event-channels.js';
+import { GrantTable } from './grant-table.js';
+
+export interface LingdOptions {
+  readonly directory: string;
+  /** How long to stay when nobody is connected, in milliseconds; Infinity to stay for ever. */
+  readonly linger: number;
+  /** Called once lingd has ended by itself, with everything released. */
+  readonly onIdle?: () => void;
+}
+
+export class Lingd {
+  readonly #options: LingdOptions;
+  readonly #lock: number;
+  readonly #madeDirectory: boolean;
+  readonly #watcher = Watcher.onLoop();
+  readonly #listeners: { fd: number; watch: Watch }[] = [];
+  readonly #xenstore = new XenstoreServer();
+  readonly #grants = new GrantTable();
+  readonly #channels = new EventChannels();
+  readonly #domains = new Map<Domid, DomainConnection>();
+  readonly #connections = new Set<UnixChannel>();
+  #lastDomid = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  /** Serves a run directory; undefined when another lingd serves it already. Throws what the system throws. */
+  static start(options: LingdOptions): Lingd | undefined {
+    for (;;) {
+      const made = makeRunDirectory(options.directory);
+      const lock = lockDirectory(options.directory);
+      if (lock === -1) return undefined;
+      // A lingd that was just leaving may have removed the directory between the two.
+      if (isStill(options.directory, lock)) return new Lingd(options, lock, made);
+      closeFd(lock);
+    }
+  }
+
+  private constructor(options: LingdOptions, lock: number, madeDirectory: boolean) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#madeDirectory = madeDirectory;
+    this.#xenstore.mkdir('/local/domain');
+    this.#xenstore.setPerms('/local/domain', ['r0']);
+    const { directory } = options;
+    // Whoever held the lock before is gone, so sockets that are still there are nobody's.
+    for (const socket of [xenstoreSocket(directory), domainSocket(directory)]) fs.rmSync(socket, { force: true });
+    this.#listen(xenstoreSocket(directory), (channel) => this.#connectTool(channel));
+    this.#listen(domainSocket(directory), (channel) => this.#connectDomain(channel));
+    this.#armIdle();
+  }
+
+  /** Ends every connection and removes what lingd has made in the file system. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#idle);
+    const { directory } = this.#options;
+    fs.rmSync(domainSocket(directory), { force: true });
+    fs.rmSync(xenstoreSocket(directory), { force: true });
+    for (const { fd, watch } of this.#listeners) {
+      watch.close();
+      closeFd(fd);
+    }
+    for (const channel of this.#connections) channel.close();
+    for (const domain of this.#domains.values()) domain.end();
+    if (this.#madeDirectory) removeIfEmpty(directory);
+    await this.#watcher.close();
+    closeFd(this.#lock);
+  }
+
+  #listen(path: string, connect: (channel: UnixChannel) => void): void {
+    const fd = listenUnix(path);
+    const watch = this.#watcher.watch(fd, () => {
+      watch.arm();
+      for (let client = acceptUnix(fd); client !== -1; client = acceptUnix(fd)) {
+        const channel = new UnixChannel(this.#watcher, client);
+        this.#connections.add(channel);
+        clearTimeout(this.#idle);
+        connect(channel);
+        channel.start();
+      }
+    });
+    watch.arm();
+    this.#listeners.push({ fd, watch });
+  }
+
+  /** A client of the classic socket is a part of domain 0, as on Xen. */
+  #connectTool(channel: UnixChannel): void {
+    const connection = this.#xenstore.connect({ domid: 0, privileged: true, send: (packet) => channel.send(packet) });
+    channel.onPacket = (packet, fds) => {
+      fds.forEach(closeFd);
+      connection.handle(packet);
+    };
+    channel.onClose = () => {
+      connection.close();
+      this.#forget(channel);
+    };
+  }
+
+  #connectDomain(channel: UnixChannel): void {
+    const domid = this.#nextDomid();
+    if (domid === undefined) {
+      channel.close();
+      this.#forget(channel);
+      return;
+    }
+    const domain = new DomainConnection(domid, channel, this.#xenstore, this.#grants, this.#channels);
+    this.#domains.set(domid, domain);
+    channel.onClose = () => {
+      this.#domains.delete(domid);
+      domain.end();
+      this.#forget(channel);
+    };
+  }
+
+  /** Numbers go up and start again at 1, so that one that has ended is not reused while others remember it. */
+  #nextDomid(): Domid | undefined {
+    for (let tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
+      this.#lastDomid = (this.#lastDomid % (DOMID_FIRST_RESERVED - 1)) + 1;
+      if (!this.#domains.has(this.#lastDomid)) return this.#lastDomid;
+    }
+    return undefined;
+  }
+
+  #forget(channel: UnixChannel): void {
+    this.#connections.delete(channel);
+    if (this.#connections.size === 0) this.#armIdle();
+  }
+
+  #armIdle(): void {
+    const { linger, onIdle } = this.#options;
+    if (linger === Number.POSITIVE_INFINITY) return;
+    this.#idle = setTimeout(() => void this.stop().then(onIdle), linger);
+  }
+}
+
+function isStill(directory: string, lock: number): boolean {
+  const now = fs.statSync(directory, { throwIfNoEntry: false });
+  const held = fs.fstatSync(lock);
+  return now?.ino === held.ino && now.dev === held.dev;
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    fs.rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+  }
+}

@@ -1,0 +1,34 @@
+/** Where lingd listens: a directory of one user, found by everybody in the same way. */
+import fs from 'node:fs';
+import path from 'node:path';
+
+export class RunDirectoryError extends Error {
+  readonly code = 'ERR_RUN_DIRECTORY';
+}
+
+/** `$XENSTORED_RUNDIR`, else `$XDG_RUNTIME_DIR/ling-tubes`, else `/tmp/ling-tubes-<uid>`. */
+export function defaultRunDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.XENSTORED_RUNDIR) return path.resolve(env.XENSTORED_RUNDIR);
+  if (env.XDG_RUNTIME_DIR) return path.join(env.XDG_RUNTIME_DIR, 'ling-tubes');
+  return `/tmp/ling-tubes-${process.getuid?.()}`;
+}
+
+/** Makes the directory if it is not there, mode 0700. Whether it was made, so that its maker can remove it. */
+export function makeRunDirectory(directory: string): boolean {
+  const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined;
+  // Anybody may have made /tmp/ling-tubes-<uid> first, to listen there in our place.
+  const { uid, mode } = fs.lstatSync(directory);
+  if (uid !== process.getuid?.()) throw new RunDirectoryError(`${directory} belongs to another user`);
+  if (!made && mode & 0o022) throw new RunDirectoryError(`${directory} can be written by other users`);
+  return made;
+}
+
+/** The classic socket of xenstored: each client is domain 0. */
+export function xenstoreSocket(directory: string): string {
+  return path.join(directory, 'socket');
+}
+
+/** Each connection here is a new, unprivileged domain. */
+export function domainSocket(directory: string): string {
+  return path.join(directory, 'domain');
+}
