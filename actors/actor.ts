@@ -111,9 +111,8 @@ export abstract class Actor implements Receiver {
   /** A message came through an alias that ends with the first one. */
   aliasAnswered(ref: Reference, mode: AliasMode): void {
     this.endAlias(ref);
-    if (mode !== 'reply_demonitor') return;
-    const monitor = this.monitors?.take(ref);
-    monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    if (mode === 'reply_demonitor')
+      this.endMonitor(ref)?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
   }
 
   // ---- Relations that end in more than one way
@@ -130,7 +129,7 @@ export abstract class Actor implements Receiver {
   protected endAlias(ref: Reference): boolean {
     if (!this.aliases?.delete(ref)) return false;
     ref.receiver = undefined;
-    this.runtime.forgetReference(ref);
+    if (!this.monitors?.has(ref)) this.runtime.forgetReference(ref);
     return true;
   }
 
@@ -139,7 +138,8 @@ export abstract class Actor implements Receiver {
     const monitor = this.monitors?.take(ref);
     if (monitor === undefined) return undefined;
     const alias = this.aliases?.get(ref);
-    if (alias !== undefined && alias.mode !== 'explicit_unalias') this.endAlias(ref);
+    if (alias === undefined) this.runtime.forgetReference(ref);
+    else if (alias.mode !== 'explicit_unalias') this.endAlias(ref);
     return monitor;
   }
 
@@ -287,6 +287,7 @@ export abstract class Actor implements Receiver {
   tellOthers(): void {
     for (const ref of this.aliases?.keys() ?? []) this.endAlias(ref);
     for (const [ref, { target }] of this.monitors ?? []) {
+      this.runtime.forgetReference(ref);
       target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
     }
     this.links?.breakAll(this.pid, this.exitReason);

@@ -25,6 +25,10 @@ export class Monitors {
     this.held.set(ref, monitor);
   }
 
+  has(ref: Reference): boolean {
+    return this.held.has(ref);
+  }
+
   /** Removes and answers it, or undefined where it was not held (any more). */
   take(ref: Reference): Monitor | undefined {
     const monitor = this.held.get(ref);

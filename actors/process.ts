@@ -6,6 +6,16 @@ import { Links } from './links.js';
 import { type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
 import { type InfoItem, processInfo } from './process-info.js';
 
+import {
+  checkSendOptions,
+  isMessageQueueData,
+  isPriority,
+  type MessageQueueData,
+  type Priority,
+  parseSpawnOptions,
+  type SendOption,
+  type SpawnOption,
+} from './process-options.js';
 import type { Receiver } from './signal.js';
 import { type List, list } from './term.js';
 import {
@@ -22,14 +32,6 @@ export type Timeout = number | 'infinity';
 export interface ReceiveOptions {
   readonly after: Timeout;
 }
-export type Priority = 'low' | 'normal' | 'high' | 'max';
-export type SendOption = 'nosuspend' | 'noconnect';
-export type SpawnOption =
-  | 'link'
-  | 'monitor'
-  | readonly ['monitor', readonly MonitorOption[]]
-  | readonly ['priority', Priority]
-  | readonly ['message_queue_data', 'on_heap' | 'off_heap'];
 
 /**
  * A process as its program sees it: `self`. It has Erlang's functions whose meaning depends on who calls them, and
@@ -41,7 +43,7 @@ export type SpawnOption =
 export class Process extends Actor {
   // In camelCase is what the runtime keeps for it; programs use the functions below.
   priority: Priority = 'normal';
-  messageQueueData: 'on_heap' | 'off_heap' = 'on_heap';
+  messageQueueData: MessageQueueData = 'on_heap';
   groupLeader: Pid;
   dictionary: Map<unknown, unknown> | undefined = undefined;
 
@@ -149,7 +151,7 @@ export class Process extends Actor {
   /** Sets a flag and answers its old value. */
   process_flag(flag: 'trap_exit', value: boolean): boolean;
   process_flag(flag: 'priority', value: Priority): Priority;
-  process_flag(flag: 'message_queue_data', value: 'on_heap' | 'off_heap'): 'on_heap' | 'off_heap';
+  process_flag(flag: 'message_queue_data', value: MessageQueueData): MessageQueueData;
   process_flag(flag: string, value: unknown): unknown {
     this.ensureAlive();
     if (flag === 'trap_exit' && typeof value === 'boolean') {
@@ -445,47 +447,6 @@ function checkProcessOrPort(term: unknown): asserts term is Pid | Port {
   if (!(term instanceof Pid) && !(term instanceof Port)) throw badarg();
 }
 
-function checkSendOptions(options: unknown): void {
-  if (!Array.isArray(options)) throw badarg();
-  if (options.some((option) => option !== 'nosuspend' && option !== 'noconnect')) throw badarg();
-}
-
 function isDown(message: unknown, ref: Reference): boolean {
   return Array.isArray(message) && message.length === 5 && message[1] === ref;
-}
-
-function isPriority(value: unknown): value is Priority {
-  return value === 'low' || value === 'normal' || value === 'high' || value === 'max';
-}
-
-function isMessageQueueData(value: unknown): value is 'on_heap' | 'off_heap' {
-  return value === 'on_heap' || value === 'off_heap';
-}
-
-interface ParsedSpawnOptions {
-  link: boolean;
-  monitor: readonly MonitorOption[] | undefined;
-  priority: Priority | undefined;
-  messageQueueData: 'on_heap' | 'off_heap' | undefined;
-}
-
-function parseSpawnOptions(options: unknown): ParsedSpawnOptions {
-  const parsed: ParsedSpawnOptions = {
-    link: false,
-    monitor: undefined,
-    priority: undefined,
-    messageQueueData: undefined,
-  };
-  if (!Array.isArray(options)) throw badarg();
-  for (const option of options) {
-    const [key, value] = Array.isArray(option) ? option : [option, undefined];
-    if (option === 'link') parsed.link = true;
-    else if (option === 'monitor') parsed.monitor = [];
-    else if (key === 'monitor') parsed.monitor = value;
-    else if (key === 'priority' && isPriority(value)) parsed.priority = value;
-    else if (key === 'message_queue_data' && isMessageQueueData(value)) parsed.messageQueueData = value;
-    else throw badarg();
-  }
-  if (parsed.monitor !== undefined) parseMonitorOptions(parsed.monitor);
-  return parsed;
 }
