@@ -15,6 +15,8 @@ export interface RequestOptions {
 export interface ClientOptions {
   /** Takes what a watch's callback threw. Without it that becomes an uncaught exception. */
   readonly onError?: (error: unknown) => void;
+  /** Takes descriptors that came with what nobody waits for, so that they can be closed. */
+  readonly onStrayFds?: (fds: readonly number[]) => void;
 }
 
 /** A watch that is set. */
@@ -46,6 +48,7 @@ export class XenstoreClient {
   readonly closed: Promise<Error | undefined>;
   readonly #channel: PacketChannel;
   readonly #onError: (error: unknown) => void;
+  readonly #onStrayFds: (fds: readonly number[]) => void;
   readonly #outstanding = new Map<number, Outstanding>();
   readonly #callbacks = new Map<string, (path: string) => void>();
   #lastRequest = 0;
@@ -53,9 +56,10 @@ export class XenstoreClient {
   #ended: Error | undefined = undefined;
   #settleClosed!: (error: Error | undefined) => void;
 
-  constructor(channel: PacketChannel, { onError = throwLater }: ClientOptions = {}) {
+  constructor(channel: PacketChannel, { onError = throwLater, onStrayFds = () => {} }: ClientOptions = {}) {
     this.#channel = channel;
     this.#onError = onError;
+    this.#onStrayFds = onStrayFds;
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -127,7 +131,7 @@ export class XenstoreClient {
 
   /** Begins a transaction and returns its id. It ends with {@link transactionEnd}, or with the channel. */
   async transactionStart(): Promise<number> {
-    return Number(await this.#askString(wire.XS_TRANSACTION_START, NUL));
+    return Number(await this.#askString(wire.XS_TRANSACTION_START, text('')));
   }
 
   /** Commits, or drops what was done. `EAGAIN`: somebody else changed a node it touched, and nothing was done. */
@@ -168,15 +172,17 @@ export class XenstoreClient {
    */
   request(type: number, payload: Buffer, { txId = 0, fds }: RequestOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) throw new XenstoreError('ENOTCONN', undefined, { cause: this.#ended });
       if (payload.length > wire.PAYLOAD_MAX) throw new XenstoreError('E2BIG');
       const reqId = this.#freeRequestId();
-      // Before sending, as a channel in memory answers at once. A channel that has ended sends nothing.
-      if (this.#ended === undefined) this.#outstanding.set(reqId, { type, resolve, reject });
-      else reject(new XenstoreError('ENOTCONN', undefined, { cause: this.#ended }));
-      this.#channel.send(
-        { type, reqId, txId, payload: type < wire.FIRST_HYPERCALL ? orNul(payload) : payload },
-        fds,
-      );
+      // Before sending, as a channel in memory answers at once.
+      this.#outstanding.set(reqId, { type, resolve, reject });
+      try {
+        this.#channel.send({ type, reqId, txId, payload: paddedFor(type, payload) }, fds);
+      } catch (error) {
+        this.#outstanding.delete(reqId);
+        throw error;
+      }
     });
   }
 
@@ -246,21 +252,17 @@ export class XenstoreClient {
   }
 
   #receive(packet: wire.Packet, fds: number[]): void {
-    if (packet.type === wire.XS_WATCH_EVENT) {
-      this.#notify(packet.payload);
+    const outstanding = packet.type === wire.XS_WATCH_EVENT ? undefined : this.#outstanding.get(packet.reqId);
+    if (packet.type === outstanding?.type) {
+      this.#outstanding.delete(packet.reqId);
+      outstanding.resolve({ payload: packet.payload, fds });
       return;
     }
-    const outstanding = this.#outstanding.get(packet.reqId);
+    if (fds.length > 0) this.#onStrayFds(fds);
+    if (packet.type === wire.XS_WATCH_EVENT) this.#notify(packet.payload);
     if (outstanding === undefined) return;
     this.#outstanding.delete(packet.reqId);
-    if (packet.type === wire.XS_ERROR) {
-      outstanding.reject(new XenstoreError(wire.splitStrings(packet.payload)[0] ?? 'EIO'));
-    } else if (packet.type !== outstanding.type) {
-      const message = `a request of type ${outstanding.type} was answered with type ${packet.type}`;
-      outstanding.reject(new wire.XenstoreProtocolError(message));
-    } else {
-      outstanding.resolve({ payload: packet.payload, fds });
-    }
+    outstanding.reject(errorOf(packet, outstanding.type));
   }
 
   #notify(payload: Buffer): void {
@@ -297,9 +299,17 @@ function text(...strings: string[]): Buffer {
   return Buffer.from(strings.map((string) => `${string}\0`).join(''));
 }
 
-/** Xen's oxenstored does not answer a request without payload until it has got more bytes. */
-function orNul(payload: Buffer): Buffer {
-  return payload.length === 0 ? NUL : payload;
+/** What a packet means that answers a request, but not with its type. */
+function errorOf({ type, payload }: wire.Packet, asked: number): XenstoreError {
+  if (type !== wire.XS_ERROR) {
+    return new wire.XenstoreProtocolError(`a request of type ${asked} was answered with type ${type}`);
+  }
+  return new XenstoreError(wire.splitStrings(payload)[0] ?? 'EIO');
+}
+
+/** Xen's oxenstored does not answer a request of no payload until it has got more bytes: then one NUL goes. */
+function paddedFor(type: number, payload: Buffer): Buffer {
+  return payload.length === 0 && type < wire.FIRST_HYPERCALL ? NUL : payload;
 }
 
 function codeOf(error: unknown): string | undefined {
