@@ -1,5 +1,5 @@
 import type { Pid, Port, Reference } from '../identifiers.js';
-import { Float, List } from '../term.js';
+import { Float, toList } from '../term.js';
 import { readAtom } from './atoms.js';
 import { ByteReader, malformed } from './byte-reader.js';
 import * as identify from './identify.js';
@@ -61,9 +61,9 @@ class Decoder extends ByteReader {
       case tag.LARGE_TUPLE_EXT:
         return this.tuple(this.uint32());
       case tag.NIL_EXT:
-        return new List();
+        return toList([]);
       case tag.STRING_EXT:
-        return this.string(new List());
+        return toList(this.string([]));
       case tag.LIST_EXT:
         return this.list();
       case tag.BINARY_EXT:
@@ -141,33 +141,33 @@ class Decoder extends ByteReader {
     return items;
   }
 
-  private string(list: List): List {
+  private string(items: unknown[]): unknown[] {
     const length = this.uint16();
     const start = this.take(length);
-    for (let i = start; i < start + length; i++) list.push(this.bytes[i]!);
-    return list;
+    for (let i = start; i < start + length; i++) items.push(this.bytes[i]!);
+    return items;
   }
 
   /** A list whose tail is a list again is one long list, so tails are followed here and do not nest. */
   private list(): unknown {
-    const list = new List();
     this.enter();
-    let tail: unknown = list;
-    for (let more = true; more; ) {
-      for (let left = this.count(this.uint32()); left > 0; left--) list.push(this.term());
-      more = this.bytes[this.at] === tag.LIST_EXT;
-      if (more) this.at++;
+    const items = this.items(this.count(this.uint32()));
+    let tagByte = this.uint8();
+    while (tagByte === tag.LIST_EXT) {
+      for (let left = this.count(this.uint32()); left > 0; left--) items.push(this.term());
+      tagByte = this.uint8();
     }
-    const tagByte = this.bytes[this.at];
-    if (tagByte === tag.NIL_EXT) this.at++;
-    else if (tagByte === tag.STRING_EXT) {
-      this.at++;
-      this.string(list);
-    } else tail = this.term();
+    if (tagByte === tag.NIL_EXT || tagByte === tag.STRING_EXT) {
+      if (tagByte === tag.STRING_EXT) this.string(items);
+      this.depth--;
+      return toList(items);
+    }
+    this.at--;
+    const tail = this.term();
     this.depth--;
-    if (tail === list) return list;
     // No elements at all before the tail: to Erlang, too, this is the tail.
-    if (list.length === 0) return tail;
+    if (items.length === 0) return tail;
+    const list = toList(items);
     list.tail = tail;
     return list;
   }

@@ -11,21 +11,31 @@ export type Entry = [key: unknown, value: unknown];
  * that are keys themselves, as sorting those anew for every comparison would be quadratic and worse.
  */
 export class KeyOrder {
-  private readonly sorted = new Map<ReadonlyMap<unknown, unknown>, Entry[]>();
+  private sorted: Map<ReadonlyMap<unknown, unknown>, Entry[]> | undefined;
 
   /** A map's entries in the order of their keys; {@link NoTerm} when two are the same key to Erlang. */
   entries(map: ReadonlyMap<unknown, unknown>, depth = 0): Entry[] {
-    const known = this.sorted.get(map);
+    const known = this.sorted?.get(map);
     if (known !== undefined) return known;
     const entries: Entry[] = [...map];
-    this.sort(entries, (entry) => entry[0], depth);
-    if (depth > 0) this.sorted.set(map, entries);
+    if (!this.areSorted(entries, depth)) this.sort(entries, (entry) => entry[0], depth);
+    if (depth === 0) return entries;
+    this.sorted ??= new Map();
+    this.sorted.set(map, entries);
     return entries;
   }
 
   /** Raises {@link NoTerm} when two of the keys are the same to Erlang. Sorts the array. */
   assertDistinct(keys: unknown[]): void {
     this.sort(keys, (key) => key, 0);
+  }
+
+  /** Whether the entries are in order already, as are those of maps that came from Erlang. */
+  private areSorted(entries: Entry[], depth: number): boolean {
+    for (let i = 1; i < entries.length; i++) {
+      if (this.compare(entries[i - 1]![0], entries[i]![0], depth) >= 0) return false;
+    }
+    return true;
   }
 
   private sort<T>(items: T[], keyOf: (item: T) => unknown, depth: number): void {
