@@ -152,7 +152,12 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
       return ling::LoopWatch::start(loop, reactor_->fd(), [this] {
         reactor_->poll();
         const Napi::HandleScope scope(Env());
-        deliver();
+        try {
+          deliver();
+        } catch (const Napi::Error& error) {
+          // No JavaScript is below this on the stack that could catch it.
+          napi_fatal_exception(Env(), error.Value());
+        }
       });
     });
     // The loop watches from here on; the thread-safe function would only keep it alive a second time.
@@ -181,7 +186,7 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     if (stopped_ || tokens.empty()) return;
     auto array = Napi::Array::New(Env(), tokens.size());
     for (uint32_t i = 0; i < tokens.size(); i++) array.Set(i, static_cast<double>(tokens[i]));
-    onReady_.MakeCallback(Napi::Value(), {array});
+    onReady_.MakeCallback(Env().Global(), {array});
   }
 
   static uint64_t token(const Napi::Value& value) {

@@ -33,9 +33,11 @@ export interface Grant {
 export interface EventChannel {
   /** This domain's number for it; what the other domain binds to. */
   readonly port: number;
-  /** Rung to wake the other side, and by the other side. The caller's from now on. */
+  /** Rung to wake the other side, and by the other side. Descriptors, the caller's from now on. */
   readonly kick: number;
   readonly wait: number;
+  /** Closes both descriptors, for one whom nobody took over. */
+  discard(): void;
   /** Forgets the channel at the hypervisor; does not close the descriptors. */
   close(): void;
 }

@@ -94,7 +94,11 @@ export class LinuxHypervisor implements Hypervisor {
       fds.forEach(closeFd);
       throw new XenstoreError('EIO', 'EIO: lingd answered with an incomplete event channel');
     }
-    return { port, kick, wait, close: () => this.#forget(HYPERCALL_CLOSE_CHANNEL, [port]) };
+    const discard = (): void => {
+      closeFd(kick);
+      closeFd(wait);
+    };
+    return { port, kick, wait, discard, close: () => this.#forget(HYPERCALL_CLOSE_CHANNEL, [port]) };
   }
 
   async #call(type: number, request: Buffer, fds: readonly number[] = []): Promise<number[]> {

@@ -1,9 +1,10 @@
 /** Connecting to lingd, which is started by whoever needs it first. */
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeFd, connectUnix, lockDirectory } from '../native/index.js';
-import { domainSocket, makeRunDirectory } from './run-directory.js';
+import { domainSocket } from './run-directory.js';
 
 export class LingdStartError extends Error {
   readonly code = 'ERR_LINGD_START';
@@ -48,7 +49,8 @@ function tryConnect(directory: string): number | undefined {
 
 /** Whether some lingd holds the directory: it is about to listen, or about to leave. */
 function isServed(directory: string): boolean {
-  makeRunDirectory(directory);
+  // Not made here: who makes it is who removes it.
+  if (!fs.existsSync(directory)) return false;
   const lock = lockDirectory(directory);
   if (lock === -1) return true;
   closeFd(lock);

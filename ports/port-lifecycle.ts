@@ -1,0 +1,22 @@
+/**
+ * The life of a port:
+ *
+ *     open --CLOSE--> closing --DONE--> closed
+ *
+ * A port that is to be closed while its driver runs stays `closing` until that callback has returned.
+ */
+import { createMachine, type StateMachine } from '@xstate/fsm';
+
+export type PortEvent = { type: 'CLOSE' } | { type: 'DONE' };
+type PortTypestate = { value: 'open' | 'closing' | 'closed'; context: object };
+export type PortState = StateMachine.State<object, PortEvent, PortTypestate>;
+
+export const portLifecycle = createMachine<object, PortEvent, PortTypestate>({
+  id: 'port',
+  initial: 'open',
+  states: {
+    open: { on: { CLOSE: 'closing' } },
+    closing: { on: { DONE: 'closed' } },
+    closed: {},
+  },
+});
