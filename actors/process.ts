@@ -120,6 +120,7 @@ export class Process extends Actor {
 
   /** Answers the pid, with option `monitor` the pid and the monitor's reference. */
   spawn_opt(body: (self: this) => unknown, options: readonly SpawnOption[]): Pid | [Pid, Reference] {
+    this.ensureAlive();
     const { link, monitor, priority, messageQueueData } = parseSpawnOptions(options);
     const child = this.makeChild(body, []);
     child.priority = priority ?? child.priority;
