@@ -145,11 +145,8 @@ export class XenstoreClient {
    */
   async transaction<T>(body: (tx: number) => Promise<T> | T, attempts = ATTEMPTS): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const tx = await this.transactionStart();
-      const result = await this.#runOrDrop(tx, body);
       try {
-        await this.transactionEnd(tx, true);
-        return result;
+        return await this.#tryTransaction(body);
       } catch (error) {
         if (codeOf(error) !== 'EAGAIN' || attempt >= attempts) throw error;
       }
@@ -209,14 +206,18 @@ export class XenstoreClient {
     await this.#ask(wire.XS_UNWATCH, text(path, token));
   }
 
-  async #runOrDrop<T>(tx: number, body: (tx: number) => Promise<T> | T): Promise<T> {
+  async #tryTransaction<T>(body: (tx: number) => Promise<T> | T): Promise<T> {
+    const tx = await this.transactionStart();
+    let result: T;
     try {
-      return await body(tx);
+      result = await body(tx);
     } catch (error) {
       // Should this fail too, the transaction is gone already; what the body threw is the better report.
       await this.transactionEnd(tx, false).catch(() => undefined);
       throw error;
     }
+    await this.transactionEnd(tx, true);
+    return result;
   }
 
   /** Piece by piece; from the start again when the directory was changed between two pieces. */

@@ -67,6 +67,8 @@ export function removeNode(scope: Scope, path: string): Change[] {
   }
   demand(scope.caller, node, WRITE);
   if (path === '/') throw new XenstoreError('EINVAL');
+  // Only so in a transaction that touched the node before others removed it with its parent: it cannot succeed.
+  if (scope.view.get(parentPath(path)!) === undefined) throw new XenstoreError('EAGAIN');
   return scope.view.remove(path).map(([at, { permissions }]) => ({
     path: at,
     before: permissions,
