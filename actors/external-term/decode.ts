@@ -13,7 +13,7 @@ import * as tag from './tags.js';
  * memory with `binary`, which may be reused at once.
  *
  * The bytes may be anybody's. ErlangError `badarg`, saying what is wrong and at which byte, is all they can cause
- * otherwise: when they are cut short, malformed, followed by more bytes (which Erlang ignores), nested deeper than 1000
+ * otherwise: when they are cut short, malformed, followed by more bytes (which Erlang ignores), nested deeper than 512
  * levels, or hold what no value stands for (funs; bitstrings of other than whole bytes). Time and memory are in
  * proportion to their number; compressed terms may inflate to 16 MiB (Erlang manual, erlang:binary_to_term/1).
  */
@@ -292,12 +292,19 @@ class Decoder extends ByteReader {
     const creation = this.creation(isOld);
     const id: number[] = [];
     for (let i = 0; i < words; i++) id.push(this.uint32());
+    if (isOld) this.checkOldReference(id);
     return identify.reference(node, creation, id);
   }
 
   private oldReference(): Reference {
     const node = this.node();
-    const id = this.uint32();
-    return identify.reference(node, this.creation(true), [id]);
+    const id = [this.uint32()];
+    const creation = this.creation(true);
+    this.checkOldReference(id);
+    return identify.reference(node, creation, id);
+  }
+
+  private checkOldReference(id: number[]): void {
+    if (id[0]! >= tag.FIRST_OLD_WORD) this.fail('a reference whose first word has more than 18 bits');
   }
 }

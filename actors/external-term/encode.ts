@@ -12,7 +12,7 @@ import * as tag from './tags.js';
  *
  * Raises ErlangError `badarg` for what is no term, saying on which path it is: undefined, null, plain objects,
  * symbols, NaN and infinities, funs, lone surrogates in an atom, a map with two keys that Erlang takes for one,
- * and terms nested deeper than 1000 levels (cyclic ones, that is). `system_limit` for atoms longer than 255
+ * and terms nested deeper than 512 levels (cyclic ones, that is). `system_limit` for atoms longer than 255
  * characters, tuples larger than 16777215 and whatever else fits no field (Erlang manual, erlang:term_to_binary/1).
  */
 export function term_to_binary(term: unknown): Buffer {

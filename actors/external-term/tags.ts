@@ -55,8 +55,11 @@ export const FIRST_V4_PORT = 2 ** 28;
 /** 32-bit words that a reference can have. */
 export const MAX_REFERENCE_WORDS = 5;
 
+/** The first word of a reference in one of the old forms is below this. */
+export const FIRST_OLD_WORD = 2 ** 18;
+
 /**
  * How deeply terms may nest, both ways. The codec recurses; this keeps it well inside the stack, wherever it is
  * called from, and makes a cyclic value an error. A list is one level however long it is.
  */
-export const MAX_DEPTH = 1000;
+export const MAX_DEPTH = 512;
