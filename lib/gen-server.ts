@@ -63,12 +63,17 @@ export type Server<C extends Call = Call, K = unknown> = Pid & {
 };
 export type ServerRef<C extends Call = Call, K = unknown> = Server<C, K> | string | NameOnNode;
 
+/** What can be asked: tuples are taken as literals, so that the reply of just this request is known. */
+export type RequestOf<C extends Call> = Frozen<C[0]>;
+
 /** The reply that belongs to a request. */
 export type ReplyTo<C extends Call, Q> = C extends readonly [infer R, infer A]
-  ? Q extends R
+  ? Q extends Frozen<R>
     ? A
     : never
   : never;
+
+type Frozen<T> = T extends readonly unknown[] ? { readonly [I in keyof T]: Frozen<T[I]> } : T;
 
 export interface StartOptions {
   /** Registers the server under this name before `init`. */
@@ -110,7 +115,7 @@ export function start_link<P extends Process, S, C extends Call, K, A>(
  * args]]`: the server's exit reason, `noproc`, `timeout` (milliseconds; default 5000), `calling_self`, or `['nodedown',
  * node]`. A reply that comes too late is dropped.
  */
-export async function call<C extends Call, Q extends C[0]>(
+export async function call<C extends Call, const Q extends RequestOf<C>>(
   self: Process,
   server: ServerRef<C>,
   request: Q,
@@ -142,7 +147,7 @@ export async function call<C extends Call, Q extends C[0]>(
 }
 
 /** Sends a request that gets no reply. Always `ok`, also where there is no such server. */
-export function cast<K>(self: Process, server: ServerRef<Call, K>, request: K): 'ok' {
+export function cast<K>(self: Process, server: ServerRef<Call, K>, request: NoInfer<K>): 'ok' {
   if (typeof server !== 'string' || self.whereis(server) !== 'undefined')
     self.send(server, ['$gen_cast', request]);
   return 'ok';
