@@ -5,6 +5,8 @@
  */
 export class Domain {
   introduced = false;
+  /** Its life is over. */
+  ended = false;
   /** It has shut down or crashed, which was announced, and has not been resumed since. */
   shutDown = false;
   /** The domain in whose name this one may act as well (SET_TARGET): a device model's guest. */
@@ -58,6 +60,7 @@ export class Domains {
   /** Ends the domain's life. */
   forget(domain: Domain): void {
     domain.introduced = false;
+    domain.ended = true;
     this.#alive.delete(domain.domid);
     for (const other of this.#alive.values()) {
       if (other.target === domain) other.target = undefined;

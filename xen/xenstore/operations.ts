@@ -146,15 +146,16 @@ function demandRoomForNew(
   if (caller.privileged) return;
   if (view.usage(caller.domain).nodes + paths.length > quota.nodes) throw new XenstoreError('ENOSPC');
   const names = paths.map((path) => nameSize(baseName(path)));
-  demandSize(scope, above.size + names[0]!);
-  let memory = 0;
+  const growthAbove = names[0]!;
+  demandSize(scope, above.size + growthAbove);
+  let memory = above.owner === caller.domain ? growthAbove : 0;
   for (const [index, path] of paths.entries()) {
     const isLast = index === paths.length - 1;
     const size = sizeOf(isLast ? value.length : 0, permissions.length, names[index + 1] ?? 0);
     demandSize(scope, size);
     memory += path.length + size;
   }
-  demandMemory(scope, above.owner, names[0]!);
+  demandMemory(scope, above.owner, growthAbove);
   demandMemory(scope, caller.domain, memory);
 }
 

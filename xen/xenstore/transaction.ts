@@ -44,13 +44,17 @@ export class Transaction extends TreeView {
 
   /**
    * Brings the changes into the tree and returns them, each node once. Throws, and then has done nothing:
-   * `EAGAIN` when somebody else has changed a node touched, `ENOMEM` when there were too many of them, `ENOSPC`
+   * `EAGAIN` when somebody else has changed a node touched, or an owner named here has ended, `ENOMEM` when there were too many of them, `ENOSPC`
    * when the nodes made are by now too many.
    */
   commit(): Change[] {
     if (this.#overflown) throw new XenstoreError('ENOMEM');
     for (const [path, base] of this.#bases) {
       if (this.#tree.get(path) !== base) throw new XenstoreError('EAGAIN');
+    }
+    for (const node of this.#changed.values()) {
+      // Given to a domain that has ended since: all it owned has been removed, and this would stay for ever.
+      if (node?.owner?.ended) throw new XenstoreError('EAGAIN');
     }
     if (this.#quota !== undefined) this.#checkQuota(this.#quota);
     for (const [path, node] of this.#changed) this.#tree.replace(path, node);

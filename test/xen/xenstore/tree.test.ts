@@ -151,7 +151,7 @@ describe('transactions', () => {
       { numRuns: 300 },
     );
     // Or the property would say nothing.
-    
+
     expect(committed).toBeGreaterThan(100);
     expect(refused).toBeGreaterThan(100);
   });
