@@ -1,0 +1,136 @@
+import { Actor } from './actor.js';
+import { isNameOnNode, type NameOnNode } from './destination.js';
+import { badarg, ErlangError, ErlangExit } from './errors.js';
+import { Pid, Port, Reference } from './identifiers.js';
+import { Links } from './links.js';
+import { type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
+import type { Receiver } from './signal.js';
+
+/** The part of `self` that ties a process to others, and that ends processes: see {@link Process}. */
+export abstract class Bonded extends Actor {
+  /**
+   * With a reason alone: raises it as an {@link ErlangExit}, which ends this process unless it is caught. With a pid
+   * or port: sends it an exit signal and answers true; `kill` cannot be trapped, `normal` ends nobody but oneself.
+   */
+  exit(reason: unknown): never;
+  exit(destination: Pid | Port, reason: unknown): true;
+  exit(...args: [unknown] | [Pid | Port, unknown]): true {
+    this.ensureAlive();
+    if (args.length === 1) throw new ErlangExit(args[0]);
+    const [destination, reason] = args;
+    checkProcessOrPort(destination);
+    destination.receiver?.signal({ type: 'exit', from: this.pid, reason, linked: false });
+    this.ensureAlive();
+    return true;
+  }
+
+  /**
+   * True, also where the link was there already, and for oneself, who needs none. To one that has exited: noproc as
+   * an error, or when exits are trapped as a message.
+   */
+  link(other: Pid | Port): true {
+    this.ensureAlive();
+    checkProcessOrPort(other);
+    if (other === this.pid) return true;
+    if (other.receiver === undefined) {
+      if (!this.trapExit) throw new ErlangError('noproc');
+      this.message(['EXIT', other, 'noproc']);
+      return true;
+    }
+    this.links ??= new Links();
+    this.links.add(other);
+    other.receiver.signal({ type: 'link', from: this.pid });
+    this.ensureAlive();
+    return true;
+  }
+
+  /** No exit signal comes over this link any more; one that has become a message stays in the mailbox. */
+  unlink(other: Pid | Port): true {
+    this.ensureAlive();
+    checkProcessOrPort(other);
+    if (this.links?.delete(other)) other.receiver?.signal({ type: 'unlink', from: this.pid });
+    return true;
+  }
+
+  /**
+   * When it ends: a message `['DOWN', ref, kind, object, reason]`, where the object is the identifier, or
+   * `[name, node]` where a name was given. At once, with reason noproc, when there is no such process or port.
+   */
+  monitor(kind: 'process', item: Pid | string | NameOnNode, options?: readonly MonitorOption[]): Reference;
+  monitor(kind: 'port', item: Port | string | NameOnNode, options?: readonly MonitorOption[]): Reference;
+  monitor(kind: 'process' | 'port', item: unknown, options: readonly MonitorOption[] = []): Reference {
+    this.ensureAlive();
+    if (kind !== 'process' && kind !== 'port') throw badarg();
+    const { alias, tag } = parseMonitorOptions(options);
+    const Kind = kind === 'process' ? Pid : Port;
+    const { object, receiver, missing } = this.findMonitored(Kind, item);
+    const ref = this.runtime.makeReference();
+    if (alias !== undefined) this.addAlias(ref, alias);
+    if (receiver === this) return ref;
+    this.monitors ??= new Monitors();
+    this.monitors.add(ref, { kind, object, target: receiver?.id, tag });
+    this.runtime.keepReference(ref);
+    if (receiver !== undefined) receiver.signal({ type: 'monitor', from: this.pid, ref, object });
+    else this.signal({ type: 'down', ref, kind, object, reason: missing });
+    this.ensureAlive();
+    return ref;
+  }
+
+  /**
+   * Without effect for a reference that is no monitor of this process. `flush` takes a `'DOWN'` message of it out of
+   * the mailbox; with `info` the answer is whether the monitor was still there.
+   */
+  demonitor(ref: Reference, options: readonly ('flush' | 'info')[] = []): boolean {
+    this.ensureAlive();
+    if (!(ref instanceof Reference) || !Array.isArray(options)) throw badarg();
+    if (options.some((option) => option !== 'flush' && option !== 'info')) throw badarg();
+    const monitor = this.endMonitor(ref);
+    monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    if (monitor === undefined && options.includes('flush'))
+      this.mailbox.take((message) => isDown(message, ref));
+    return options.includes('info') ? monitor !== undefined : true;
+  }
+
+  /** A reference that messages to this process can be sent to, until unalias; with `reply`, until the first one. */
+  alias(options: readonly ('explicit_unalias' | 'reply')[] = []): Reference {
+    this.ensureAlive();
+    if (!Array.isArray(options)) throw badarg();
+    if (options.some((option) => option !== 'explicit_unalias' && option !== 'reply')) throw badarg();
+    const ref = this.runtime.makeReference();
+    this.addAlias(ref, options.includes('reply') ? 'reply' : 'explicit_unalias');
+    return ref;
+  }
+
+  /** Answers whether it was an active alias of this process. What came through it before stays in the mailbox. */
+  unalias(ref: Reference): boolean {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    return this.endAlias(ref);
+  }
+
+  private findMonitored(Kind: typeof Pid | typeof Port, item: unknown): Monitored {
+    if (item instanceof Kind) return { object: item, receiver: item.receiver, missing: 'noproc' };
+    const object = typeof item === 'string' ? ([item, this.runtime.node] as const) : item;
+    if (!isNameOnNode(object)) throw badarg();
+    const [name, node] = object;
+    if (node !== this.runtime.node) return { object, receiver: undefined, missing: 'noconnection' };
+    const receiver = this.runtime.registry.whereis(name);
+    return { object, receiver: receiver?.id instanceof Kind ? receiver : undefined, missing: 'noproc' };
+  }
+}
+
+interface Monitored {
+  readonly object: Pid | Port | NameOnNode;
+  readonly receiver: Receiver | undefined;
+  /** The reason of the down signal where there is nobody. */
+  readonly missing: 'noproc' | 'noconnection';
+}
+
+/** Raises badarg. */
+export function checkProcessOrPort(term: unknown): asserts term is Pid | Port {
+  if (!(term instanceof Pid) && !(term instanceof Port)) throw badarg();
+}
+
+function isDown(message: unknown, ref: Reference): boolean {
+  return Array.isArray(message) && message.length === 5 && message[1] === ref;
+}
