@@ -1,3 +1,4 @@
+import { onlyArgument, onlyDomid, strings } from './arguments.js';
 import type { Caller, Domains } from './domains.js';
 import { XenstoreError } from './errors.js';
 import { leadingDomid, leadingNumber } from './number.js';
@@ -323,23 +324,6 @@ const FOR_PRIVILEGED: ReadonlySet<number> = new Set([
   wire.XS_RESUME,
   wire.XS_SET_TARGET,
 ]);
-
-function onlyArgument({ payload }: wire.Packet, code: string): string {
-  const argument = wire.onlyString(payload);
-  if (argument === undefined) throw new XenstoreError(code);
-  return argument;
-}
-
-function onlyDomid(request: wire.Packet): number {
-  return leadingDomid(onlyArgument(request, 'EINVAL'));
-}
-
-/** The strings of a payload; `EINVAL` when there are fewer or more. */
-function strings({ payload }: wire.Packet, least: number, most = Number.POSITIVE_INFINITY): string[] {
-  const parts = wire.splitStrings(payload);
-  if (parts.length < least || parts.length > most) throw new XenstoreError('EINVAL');
-  return parts;
-}
 
 /** In memory of its own size, because it may be kept long: a view would keep a whole packet or pool alive. */
 function ownCopy(bytes: Buffer): Buffer {

@@ -11,13 +11,19 @@ export class Domain {
   shutDown = false;
   /** The domain in whose name this one may act as well (SET_TARGET): a device model's guest. */
   target: Domain | undefined = undefined;
-  /** Nodes it owns, and what they and its watches take in bytes. */
-  nodes = 0;
+  /** The paths of the nodes it owns, so that its end need not search the tree for them. */
+  readonly owned = new Set<string>();
+  /** What its nodes and watches take, in bytes. */
   memory = 0;
   watches = 0;
   transactions = 0;
 
   constructor(readonly domid: number) {}
+
+  /** How many nodes it owns. */
+  get nodes(): number {
+    return this.owned.size;
+  }
 }
 
 /** Who asks: a domain, and whether checks and quotas are waived for it. */

@@ -11,7 +11,7 @@ import {
   setNodePermissions,
   writeNode,
 } from './operations.js';
-import { childPath, INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath } from './path.js';
+import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath } from './path.js';
 import { OWNER, type Permissions, parsePermissions, rightsOf, WRITE } from './permissions.js';
 import { DEFAULT_QUOTA, type Quota } from './quota.js';
 import { Tree } from './tree.js';
@@ -114,7 +114,7 @@ export class XenstoreServer {
       onReleased?.();
     }
     this.#domains.forget(domain);
-    this.#removeNodesOf(domain, '/');
+    this.#removeNodesOf(domain);
     this.#fireSpecial(RELEASE_DOMAIN);
   }
 
@@ -206,15 +206,11 @@ export class XenstoreServer {
     return [...this.#connections.keys()].filter(({ caller }) => caller.domain === domain);
   }
 
-  /** Depth first, in order of creation; over as soon as the domain owns nothing more. */
-  #removeNodesOf(domain: Domain, path: string): void {
-    const node = this.#tree.get(path);
-    if (domain.nodes === 0 || node === undefined) return;
-    if (node.owner === domain && path !== '/') {
-      this.#apply(removeNode(this.#scope, path));
-      return;
+  /** In order of their paths, so that what lies below another goes with that one. */
+  #removeNodesOf(domain: Domain): void {
+    for (const path of [...domain.owned].sort()) {
+      if (path !== '/' && domain.owned.has(path)) this.#apply(removeNode(this.#scope, path));
     }
-    for (const name of [...node.children]) this.#removeNodesOf(domain, childPath(path, name));
   }
 
   #setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void {

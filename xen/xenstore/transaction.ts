@@ -18,6 +18,7 @@ export class Transaction extends TreeView {
   readonly #changed = new Map<string, Node | undefined>();
   /** What to tell watches of, in order of the first change; the value is `Change.exact`. */
   readonly #events = new Map<string, boolean>();
+  /** What is used more than in the tree. */
   readonly #usage = new Map<Domain, Usage>();
   #overflown = false;
 
@@ -79,11 +80,9 @@ export class Transaction extends TreeView {
     return this.#tree.nextGeneration();
   }
 
-  protected override charge(domain: Domain, nodes: number, memory: number): void {
-    const usage = this.#usage.get(domain) ?? { nodes: 0, memory: 0 };
-    usage.nodes += nodes;
-    usage.memory += memory;
-    this.#usage.set(domain, usage);
+  protected override charge(owner: Domain, _path: string, nodes: 1 | 0 | -1, memory: number): void {
+    const before = this.#usage.get(owner) ?? { nodes: 0, memory: 0 };
+    this.#usage.set(owner, { nodes: before.nodes + nodes, memory: before.memory + memory });
   }
 
   #base(path: string): Node | undefined {

@@ -62,8 +62,8 @@ export function nameSize(name: string): number {
 
 /** What a domain uses, as a view sees it. */
 export interface Usage {
-  nodes: number;
-  memory: number;
+  readonly nodes: number;
+  readonly memory: number;
 }
 
 /**
@@ -77,7 +77,8 @@ export abstract class TreeView {
   protected abstract own(path: string): Node;
   protected abstract set(path: string, node: Node | undefined): void;
   protected abstract nextGeneration(): number;
-  protected abstract charge(domain: Domain, nodes: number, memory: number): void;
+  /** What a domain owns: one node more (1), one less (-1), or the same one (0); and so many bytes more or less. */
+  protected abstract charge(owner: Domain, path: string, nodes: 1 | 0 | -1, memory: number): void;
 
   /** Adds a node, whose parent has to exist. */
   create(path: string, permissions: Permissions, value: Buffer): void {
@@ -90,9 +91,14 @@ export abstract class TreeView {
 
   edit(path: string, change: (node: Node) => void): void {
     const node = this.own(path);
-    this.account(path, node, -1);
+    const { owner, size } = node;
     change(node);
     node.generation = this.nextGeneration();
+    if (node.owner === owner) {
+      if (owner !== undefined) this.charge(owner, path, 0, node.size - size);
+      return;
+    }
+    if (owner !== undefined) this.charge(owner, path, -1, -(path.length + size));
     this.account(path, node, 1);
   }
 
@@ -109,7 +115,7 @@ export abstract class TreeView {
 
   protected account(path: string, node: Node, sign: 1 | -1): void {
     if (node.owner === undefined) return;
-    this.charge(node.owner, sign, sign * (path.length + node.size));
+    this.charge(node.owner, path, sign, sign * (path.length + node.size));
   }
 
   *#subtree(path: string): Generator<[string, Node]> {
@@ -170,8 +176,9 @@ export class Tree extends TreeView {
     else this.#nodes.set(path, node);
   }
 
-  protected override charge(domain: Domain, nodes: number, memory: number): void {
-    domain.nodes += nodes;
-    domain.memory += memory;
+  protected override charge(owner: Domain, path: string, nodes: 1 | 0 | -1, memory: number): void {
+    if (nodes === 1) owner.owned.add(path);
+    if (nodes === -1) owner.owned.delete(path);
+    owner.memory += memory;
   }
 }
