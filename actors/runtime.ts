@@ -229,10 +229,10 @@ export class Runtime<S extends Process = Process> {
   };
 
   private readonly nextTurn = (): void => {
-    this.turn = undefined;
     this.reductions = REDUCTIONS;
-    const actors = this.heldBack;
-    this.heldBack = [];
+    // Not more of them than the budget is for: the others wait for another turn of timers and I/O.
+    const actors = this.heldBack.splice(0, REDUCTIONS);
+    this.turn = this.heldBack.length > 0 ? setImmediate(this.nextTurn) : undefined;
     for (const actor of actors) actor.resume();
   };
 }
@@ -257,7 +257,7 @@ export function findRuntime(node: string, creation: number): Runtime | undefined
   return runtime?.node === node ? runtime : undefined;
 }
 
-function printCrash({ pid, name, reason, thrown }: Crash): void {
+export function printCrash({ pid, name, reason, thrown }: Crash): void {
   const who = name === undefined ? `${pid}` : `${pid} (${name})`;
   const why = thrown instanceof Error ? (thrown.stack ?? thrown.message) : inspect(reason);
   process.stderr.write(`Error in process ${who}: ${why}\n`);

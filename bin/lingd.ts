@@ -29,7 +29,8 @@ function main(): void {
     return;
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void lingd.stop());
-  if (foreground) console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
+  if (foreground)
+    console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
 }
 
 function start(directory: string, linger: number): Lingd | undefined {

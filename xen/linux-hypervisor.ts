@@ -27,7 +27,7 @@ export class LinuxHypervisor implements Hypervisor {
     channel: UnixChannel,
     public domid: Domid = 0,
   ) {
-    this.xenstore = new XenstoreClient(channel);
+    this.xenstore = new XenstoreClient(channel, { onStrayFds: (fds) => fds.forEach(closeFd) });
     this.closed = this.xenstore.closed;
     channel.start();
   }
@@ -117,7 +117,8 @@ export class LinuxHypervisor implements Hypervisor {
 
 function numbersOf(payload: Buffer): number[] {
   const numbers = decodeNumbers(payload);
-  if (!numbers) throw new XenstoreError('EIO', 'EIO: lingd answered with something that is no list of numbers');
+  if (!numbers)
+    throw new XenstoreError('EIO', 'EIO: lingd answered with something that is no list of numbers');
   return numbers;
 }
 

@@ -84,7 +84,8 @@ export class UnixChannel implements PacketChannel {
     }
     if (bytes === 0) return false;
     const packets = this.#decode(incoming.subarray(0, bytes));
-    if (this.#fds.length > MOST_UNCLAIMED_FDS) throw new Error('more descriptors than packets that could use them');
+    if (this.#fds.length > MOST_UNCLAIMED_FDS)
+      throw new Error('more descriptors than packets that could use them');
     // The kernel ends a read behind the message that carried descriptors, so they are the last packet's, or the
     // one's that has only begun.
     const owner = this.#decoder.partial ? undefined : packets.at(-1);
@@ -99,7 +100,8 @@ export class UnixChannel implements PacketChannel {
       return this.#decoder.push(chunk);
     } catch (error) {
       // What came before the nonsense was meant.
-      if (error instanceof XenstoreProtocolError) for (const packet of error.packets) this.onPacket(packet, []);
+      if (error instanceof XenstoreProtocolError)
+        for (const packet of error.packets) this.onPacket(packet, []);
       throw error;
     }
   }
@@ -132,7 +134,8 @@ export class UnixChannel implements PacketChannel {
     if (!head || head.fds.length > 0) return head;
     const rest = this.#outgoing.findIndex(({ fds }) => fds.length > 0);
     const joined = this.#outgoing.splice(0, rest === -1 ? this.#outgoing.length : rest);
-    const next = joined.length === 1 ? head : { bytes: Buffer.concat(joined.map(({ bytes }) => bytes)), fds: [] };
+    const next =
+      joined.length === 1 ? head : { bytes: Buffer.concat(joined.map(({ bytes }) => bytes)), fds: [] };
     this.#outgoing.unshift(next);
     return next;
   }

@@ -5,8 +5,8 @@ import {
   MAX_PACKET,
   readGrefs,
   type Side,
-  type TubeCounters,
   TUBE_PAGES,
+  type TubeCounters,
   TubeEnd,
   writeGrefs,
 } from '../../native/index.js';
@@ -200,7 +200,12 @@ class Tube implements DriverInstance {
     receiving: EventChannel,
   ): void {
     const { reactor } = this.#hypervisor.watcher;
-    const end = new TubeEnd(reactor, side, pages, [sending.kick, sending.wait, receiving.kick, receiving.wait]);
+    const end = new TubeEnd(reactor, side, pages, [
+      sending.kick,
+      sending.wait,
+      receiving.kick,
+      receiving.wait,
+    ]);
     this.#end = end;
     this.#hypervisor.watcher.on(end.packetsToken, () => this.#receive());
     this.#hypervisor.watcher.on(end.roomToken, () => this.#answerWaiting(end));

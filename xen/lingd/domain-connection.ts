@@ -1,5 +1,4 @@
 import { closeFd, dupFd } from '../../native/index.js';
-import { type Domid, isDomid } from '../hypervisor.js';
 import {
   decodeNumbers,
   encodeNumbers,
@@ -13,6 +12,7 @@ import {
   isHypercall,
   MAX_NAME_BYTES,
 } from '../hypercall.js';
+import { type Domid, isDomid } from '../hypervisor.js';
 import type { UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { XenstoreConnection, XenstoreServer } from '../xenstore/server.js';
@@ -31,36 +31,53 @@ const MOST_MEMORIES = 16;
 
 const OK: Answer = { payload: Buffer.from('OK\0') };
 
+/** What lingd has for a domain that has connected. */
+export interface Surroundings {
+  readonly channel: UnixChannel;
+  readonly xenstore: XenstoreServer;
+  readonly grants: GrantTable;
+  readonly channels: EventChannels;
+  /** Domain 0 has released the domain: its connection has to end. */
+  readonly onReleased: () => void;
+}
+
 /** A connected domain: its home in Xenstore, its Xenstore requests and its hypercalls. */
 export class DomainConnection {
+  readonly #lingd: Surroundings;
   readonly #xenstoreConnection: XenstoreConnection;
   readonly #home: string;
 
   constructor(
     readonly domid: Domid,
-    readonly channel: UnixChannel,
-    readonly xenstore: XenstoreServer,
-    readonly grants: GrantTable,
-    readonly channels: EventChannels,
+    surroundings: Surroundings,
   ) {
+    const { channel, xenstore, onReleased } = surroundings;
+    this.#lingd = surroundings;
     this.#home = `/local/domain/${domid}`;
     this.#makeHome();
-    this.#xenstoreConnection = xenstore.connect({ domid, privileged: false, send: (packet) => channel.send(packet) });
+    this.#xenstoreConnection = xenstore.connect({
+      domid,
+      privileged: false,
+      send: (packet) => channel.send(packet),
+      onReleased,
+    });
     channel.onPacket = (packet, fds) => this.#handle(packet, fds);
   }
 
   /** Takes back all that the domain has been given. */
   end(): void {
+    const { xenstore, grants, channels } = this.#lingd;
     this.#xenstoreConnection.close();
-    this.grants.endAllOf(this.domid);
-    this.channels.closeAllOf(this.domid);
-    this.xenstore.rm(this.#home);
-    this.xenstore.release(this.domid);
+    grants.endAllOf(this.domid);
+    channels.closeAllOf(this.domid);
+    xenstore.rm(this.#home);
+    if (xenstore.isIntroduced(this.domid)) xenstore.release(this.domid);
   }
 
   /** As a toolstack does on Xen, but that everybody may read who is there, and under which name. */
   #makeHome(): void {
-    const { xenstore, domid } = this;
+    const { domid } = this;
+    const { xenstore } = this.#lingd;
     xenstore.introduce(domid);
     xenstore.mkdir(this.#home);
     xenstore.setPerms(this.#home, ['n0', `r${domid}`]);
@@ -72,8 +89,9 @@ export class DomainConnection {
   }
 
   #setName(name: string): void {
-    this.xenstore.write(`${this.#home}/name`, Buffer.from(name));
-    this.xenstore.setPerms(`${this.#home}/name`, ['r0']);
+    const { xenstore } = this.#lingd;
+    xenstore.write(`${this.#home}/name`, Buffer.from(name));
+    xenstore.setPerms(`${this.#home}/name`, ['r0']);
   }
 
   #handle(packet: Packet, fds: number[]): void {
@@ -84,12 +102,12 @@ export class DomainConnection {
     }
     try {
       const { payload, fds: given } = this.#call(packet, fds);
-      this.channel.send({ ...packet, payload }, given);
+      this.#lingd.channel.send({ ...packet, payload }, given);
     } catch (error) {
       // A call of ours or of the system that was refused (EMFILE ...); anything else is a fault in lingd.
       const { code } = error as NodeJS.ErrnoException;
       if (!code) throw error;
-      this.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
+      this.#lingd.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
     } finally {
       fds.forEach(closeFd);
     }
@@ -97,7 +115,8 @@ export class DomainConnection {
 
   /** Takes out of `fds` what it keeps. */
   #call(packet: Packet, fds: number[]): Answer {
-    const { domid, grants, channels } = this;
+    const { domid } = this;
+    const { grants, channels } = this.#lingd;
     if (packet.type === HYPERCALL_HELLO) return this.#hello(packet.payload);
     const numbers = numbersOf(packet);
     switch (packet.type) {
@@ -141,7 +160,7 @@ export class DomainConnection {
 
   #map([granter, ...refs]: number[]): Answer {
     if (granter === undefined || refs.length === 0) throw new XenstoreError('EINVAL');
-    const pages = this.grants.lookUp(granter, this.domid, refs);
+    const pages = this.#lingd.grants.lookUp(granter, this.domid, refs);
     const memories = [...new Set(pages.map(({ fd }) => fd))];
     if (memories.length > MOST_MEMORIES) throw new XenstoreError('E2BIG');
     const places = pages.flatMap(({ fd, page }) => [memories.indexOf(fd), page]);

@@ -55,7 +55,8 @@ export class Lingd {
     this.#xenstore.setPerms('/local/domain', ['r0']);
     const { directory } = options;
     // Whoever held the lock before is gone, so sockets that are still there are nobody's.
-    for (const socket of [xenstoreSocket(directory), domainSocket(directory)]) fs.rmSync(socket, { force: true });
+    for (const socket of [xenstoreSocket(directory), domainSocket(directory)])
+      fs.rmSync(socket, { force: true });
     this.#listen(xenstoreSocket(directory), (channel) => this.#connectTool(channel));
     this.#listen(domainSocket(directory), (channel) => this.#connectDomain(channel));
     this.#armIdle();
@@ -96,7 +97,11 @@ export class Lingd {
 
   /** A client of the classic socket is a part of domain 0, as on Xen. */
   #connectTool(channel: UnixChannel): void {
-    const connection = this.#xenstore.connect({ domid: 0, privileged: true, send: (packet) => channel.send(packet) });
+    const connection = this.#xenstore.connect({
+      domid: 0,
+      privileged: true,
+      send: (packet) => channel.send(packet),
+    });
     channel.onPacket = (packet, fds) => {
       fds.forEach(closeFd);
       connection.handle(packet);
@@ -114,13 +119,25 @@ export class Lingd {
       this.#forget(channel);
       return;
     }
-    const domain = new DomainConnection(domid, channel, this.#xenstore, this.#grants, this.#channels);
-    this.#domains.set(domid, domain);
-    channel.onClose = () => {
+    const end = (): void => {
       this.#domains.delete(domid);
       domain.end();
       this.#forget(channel);
     };
+    const domain = new DomainConnection(domid, {
+      channel,
+      xenstore: this.#xenstore,
+      grants: this.#grants,
+      channels: this.#channels,
+      // A tool of domain 0 has sent the domain away; the server is still about it.
+      onReleased: () =>
+        queueMicrotask(() => {
+          channel.close();
+          end();
+        }),
+    });
+    this.#domains.set(domid, domain);
+    channel.onClose = end;
   }
 
   /** Numbers go up and start again at 1, so that one that has ended is not reused while others remember it. */

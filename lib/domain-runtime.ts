@@ -1,0 +1,23 @@
+import { echoDriver } from '../ports/drivers/echo.js';
+import { tubeDriver } from '../ports/drivers/tube.js';
+import { PortRuntime } from '../ports/port-runtime.js';
+import type { Self } from '../ports/self.js';
+import type { Hypervisor } from '../xen/hypervisor.js';
+
+/** The Erlang runtime of a domain: its processes reach the hypervisor through it. */
+export class DomainRuntime extends PortRuntime {
+  constructor(
+    readonly hypervisor: Hypervisor,
+    options: ConstructorParameters<typeof PortRuntime>[0] = {},
+  ) {
+    super(options);
+    this.addDriver(echoDriver);
+    this.addDriver(tubeDriver(hypervisor));
+  }
+}
+
+export function hypervisorOf(self: Self): Hypervisor {
+  const { runtime } = self;
+  if (runtime instanceof DomainRuntime) return runtime.hypervisor;
+  throw new Error('this process runs in no domain');
+}

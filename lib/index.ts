@@ -1,0 +1,21 @@
+/** ling-tubes: Erlang processes, Erlang ports and LING's tubes for Node.js. */
+export type { Destination, NameOnNode } from '../actors/destination.js';
+export { ErlangError, ErlangExit, ErlangThrow, ProcessExit } from '../actors/errors.js';
+export { binary_to_term, term_to_binary } from '../actors/external-term.js';
+export { Pid, Port, Reference } from '../actors/identifiers.js';
+export type { Timeout } from '../actors/process.js';
+export type { Crash } from '../actors/runtime.js';
+export type { Reason } from '../actors/signal.js';
+export { Float, isList, isTuple, List, list, type Term } from '../actors/term.js';
+export type { Driver, DriverInstance, DriverPort } from '../ports/driver.js';
+export type { IoData } from '../ports/iodata.js';
+export type { Bytes, PortInfo, PortName, PortOption, Self } from '../ports/self.js';
+export type { Domid } from '../xen/hypervisor.js';
+export { RunDirectoryError } from '../xen/run-directory.js';
+export { LingdStartError } from '../xen/start-lingd.js';
+export { type BootOptions, boot, Domain, type DomainEvents } from './domain.js';
+export * as gen_server from './gen-server.js';
+export { type Done, ok, type Result } from './result.js';
+export * as tube from './tube.js';
+export { type CanSendMessage, isData, type TubeMessage } from './tube.js';
+export * as xenstore from './xenstore.js';
