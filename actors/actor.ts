@@ -150,10 +150,10 @@ export abstract class Actor implements Receiver {
    * milliseconds (undefined: never) the answer is undefined; a bad time raises timeout_value only when nothing
    * matches.
    */
-  protected next(guard: Guard | undefined, after: unknown): unknown {
+  protected next(guard: Guard | undefined, after: unknown, since?: number): unknown {
     this.ensureAlive();
     if (this.phase !== Phase.Running) throw new Error('this process is in another receive already');
-    const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard);
+    const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard, since);
     if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
     if (after === undefined) return this.wait(guard);
     const ms = parseTimeout(after);

@@ -10,6 +10,8 @@ export const NONE: unique symbol = Symbol('no message');
  */
 export class Mailbox {
   length = 0;
+  /** How many messages have ever been put in: remember it to look only at what came {@link take | since}. */
+  arrived = 0;
   private slots: unknown[] = [];
   private head = 0;
 
@@ -17,6 +19,7 @@ export class Mailbox {
     if (this.length === this.slots.length) this.grow();
     this.slots[(this.head + this.length) & (this.slots.length - 1)] = message;
     this.length++;
+    this.arrived++;
   }
 
   /** Takes the oldest message, or answers {@link NONE}. */
@@ -33,11 +36,13 @@ export class Mailbox {
 
   /**
    * Takes the oldest message that `guard` accepts, or answers {@link NONE}. What the guard raises goes to the
-   * caller and leaves the mailbox as it was.
+   * caller and leaves the mailbox as it was. With `since`, a former value of `arrived`, what was there then is not
+   * looked at, except where others have been taken since.
    */
-  take(guard: (message: unknown) => boolean): unknown {
+  take(guard: (message: unknown) => boolean, since = 0): unknown {
+    const first = Math.max(0, this.length - (this.arrived - since));
     // The guard may itself use the mailbox (self.send in a guard), so nothing is kept across a call of it.
-    for (let i = 0; i < this.length; i++) {
+    for (let i = first; i < this.length; i++) {
       const message = this.slots[(this.head + i) & (this.slots.length - 1)];
       if (guard(message)) return this.remove(i);
     }

@@ -27,7 +27,12 @@ import {
 /** Milliseconds up to 2^32 - 1. */
 export type Timeout = number | 'infinity';
 export interface ReceiveOptions {
-  readonly after: Timeout;
+  readonly after?: Timeout;
+  /**
+   * What `self.mailbox.arrived` was: messages that were there by then need not be looked at. It makes waiting for
+   * the answer to what is about to be sent quick, however full the mailbox is.
+   */
+  readonly since?: number;
 }
 
 /**
@@ -91,7 +96,7 @@ export class Process extends Bonded {
   ): M | undefined | Promise<M | undefined>;
   receive(guard: ((message: unknown) => boolean) | undefined, options?: ReceiveOptions): unknown;
   receive(guard?: (message: unknown) => boolean, options?: ReceiveOptions): unknown {
-    return this.next(guard, options?.after);
+    return this.next(guard, options?.after, options?.since);
   }
 
   // ---- Processes

@@ -130,16 +130,17 @@ export async function call<C extends Call, const Q extends RequestOf<C>>(
   if (pid === 'undefined') return fail('noproc');
   if (pid === self.pid) return fail('calling_self');
 
+  const since = self.mailbox.arrived;
   const ref = self.monitor('process', server, [['alias', 'demonitor']]);
   const tag = list<unknown>('alias');
   tag.tail = ref;
   self.send(server, ['$gen_call', [self.pid, tag], request]);
 
   const isAnswer = (message: unknown): message is unknown[] => isReply(message, ref) || isDown(message, ref);
-  let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT });
+  let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT, since });
   self.demonitor(ref, ['flush']);
   // Between the end of the wait and this line a reply may have slipped in.
-  if (answer === undefined) answer = await self.receive(isAnswer, { after: 0 });
+  if (answer === undefined) answer = await self.receive(isAnswer, { after: 0, since });
   if (answer === undefined) return fail('timeout');
   if (isReply(answer, ref)) return answer[1] as ReplyTo<C, Q>;
   const reason = answer[4];

@@ -49,6 +49,25 @@ test.each(SIZES)('keeps the order of %i messages across its growth, from any hea
   }
 });
 
+test('since: sees all that has arrived since, and as little as it can of what was there', () => {
+  fc.assert(
+    fc.property(fc.nat(40), fc.nat(40), fc.array(fc.nat(100)), (before, after, takes) => {
+      const mailbox = new Mailbox();
+      for (let i = 0; i < before; i++) mailbox.push(i);
+      const since = mailbox.arrived;
+      for (let i = 0; i < after; i++) mailbox.push(before + i);
+      for (const take of takes) mailbox.take((message) => message === take);
+      const tested: unknown[] = [];
+      mailbox.take((message) => tested.push(message) < 0, since);
+      const left = [...mailbox] as number[];
+      const taken = before + after - left.length;
+      expect(tested).toEqual(left.slice(Math.max(0, left.length - after)));
+      expect(tested.filter((message) => (message as number) < before).length).toBeLessThanOrEqual(taken);
+      expect(tested).toEqual(expect.arrayContaining(left.filter((message) => message >= before)));
+    }),
+  );
+});
+
 test('what a guard raises leaves the mailbox as it was', () => {
   const mailbox = new Mailbox();
   for (const message of ['a', 'b', 'c']) mailbox.push(message);

@@ -46,6 +46,23 @@ describe('a server', () => {
     });
   });
 
+  test('is called at the same cost however full the mailbox of the caller is', async () => {
+    await run(async (self) => {
+      const pid = await started(gen_server.start_link(self, counter, 5));
+      let tested = 0;
+      const nosy = {
+        get length() {
+          tested++;
+          return 0;
+        },
+      };
+      for (let i = 0; i < 100; i++)
+        self.send(self.pid, new Proxy([], { get: (_, key) => (key === 'length' ? nosy.length : undefined) }));
+      expect(await gen_server.call(self, pid, 'get')).toBe(5);
+      expect(tested).toBe(0);
+    });
+  });
+
   test('does one thing after the other, though its callbacks are asynchronous', async () => {
     const trace: string[] = [];
     const slow: gen_server.Behaviour<null, ['job', 'done']> = {
