@@ -233,7 +233,8 @@ describe('a death is known at once', () => {
         return self.receive();
       });
     }
-    while ((last?.receiver as Process).links === undefined) await turn();
+    const { receiver } = last as Pid;
+    while ((receiver as Process).links === undefined) await turn();
     kill(last!, 'boom');
     expect(runtime.processes().length).toBe(0);
   });
