@@ -1,6 +1,6 @@
 import { Alarm } from './alarm.js';
 import { Alias, type AliasMode } from './alias.js';
-import { ErlangError, exitReason, isCrash, ProcessExit } from './errors.js';
+import { ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
 import type { Pid, Reference } from './identifiers.js';
 import { Links } from './links.js';
 import { Mailbox, NONE } from './mailbox.js';
@@ -152,7 +152,9 @@ export abstract class Actor implements Receiver {
    */
   protected next(guard: Guard | undefined, after: unknown, since?: number): unknown {
     this.ensureAlive();
-    if (this.phase !== Phase.Running) throw new Error('this process is in another receive already');
+    if (this.phase !== Phase.Running) {
+      throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
+    }
     const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard, since);
     if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
     if (after === undefined) return this.wait(guard);

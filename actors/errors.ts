@@ -44,6 +44,17 @@ export class ProcessExit extends Error {
   }
 }
 
+/** A use of the runtime that Erlang has no word for. */
+export class RuntimeError extends Error {
+  constructor(
+    readonly code: 'ERR_CONCURRENT_RECEIVE' | 'ERR_RUNTIME_STOPPED',
+    message: string,
+  ) {
+    super(message);
+    this.name = 'RuntimeError';
+  }
+}
+
 export function badarg(): ErlangError {
   return new ErlangError('badarg');
 }

@@ -40,7 +40,8 @@ export interface ReceiveOptions {
  * where nothing else is said they do what the Erlang manual says. Option lists are plain arrays here.
  *
  * Whatever is wrong with an argument raises an {@link ErlangError} with reason `badarg`. Each function raises
- * {@link ProcessExit} when the process is dead already, or dies by the call.
+ * {@link ProcessExit} when the process is dead already, or dies by the call. A part of the program that is not awaited
+ * by the rest of it has to catch that, as any promise nobody awaits.
  */
 export class Process extends Bonded {
   // In camelCase is what the runtime keeps for it; programs use the functions below.
@@ -86,7 +87,8 @@ export class Process extends Bonded {
    *
    * With `after` it is undefined once so many milliseconds have passed; 0 only looks at what is there. A bad timeout
    * raises timeout_value, but only where no message is accepted. A guard may be called as soon as a message comes,
-   * while others run: it only says yes or no. What it raises, the receive raises. One receive at a time.
+   * while others run: it only says yes or no. What it raises, the receive raises. One receive at a time, else
+   * ERR_CONCURRENT_RECEIVE.
    */
   receive(guard?: undefined): unknown;
   receive<M>(guard: (message: unknown) => message is M): M | Promise<M>;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { Actor } from './actor.js';
 import { type Destination, isNameOnNode } from './destination.js';
-import { badarg } from './errors.js';
+import { badarg, RuntimeError } from './errors.js';
 import { Origin, Pid, Port, Reference } from './identifiers.js';
 import { Process } from './process.js';
 import { Registry } from './registry.js';
@@ -83,9 +83,9 @@ export class Runtime<S extends Process = Process> {
     return process.pid;
   }
 
-  /** A process that does not run yet: `start` it. Raises an error when the runtime is stopped. */
+  /** A process that does not run yet: `start` it. Raises ERR_RUNTIME_STOPPED after {@link stop}. */
   makeProcess(parent?: Process): S {
-    if (this.isStopped) throw new Error('the runtime is stopped');
+    if (this.isStopped) throw new RuntimeError('ERR_RUNTIME_STOPPED', 'the runtime is stopped');
     return new this.ProcessClass(this as unknown as Runtime, parent);
   }
 
