@@ -2,7 +2,7 @@
  * Readiness of descriptors as callbacks, with the waiting done on a thread of its own or by this one's loop.
  */
 import path from 'node:path';
-import Piscina from 'piscina';
+import type { Piscina } from 'piscina';
 import { Reactor } from './index.js';
 
 /** One descriptor that is watched; see {@link Reactor} for when to arm it. */
@@ -72,6 +72,8 @@ export class Watcher {
   }
 
   #startThread(): void {
+    // Loaded only here, since it takes as much memory as lingd, which needs no thread, does without it.
+    const { Piscina } = require('piscina') as typeof import('piscina');
     const thread = new Piscina({
       filename: path.join(__dirname, 'reactor-thread.js'),
       minThreads: 1,
