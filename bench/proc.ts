@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** What an OS process costs, as Linux tells it: bytes, counts, and nanoseconds of CPU time so far. */
+export interface Footprint {
+  readonly rss: number;
+  /** Shared pages count by the share: what would be free if it ended. */
+  readonly pss: number;
+  readonly descriptors: number;
+  readonly threads: number;
+  readonly cpu: number;
+}
+
+/** @throws Error with code ENOENT or ESRCH for a process that has gone, EACCES for another user's */
+export function footprintOf(pid: number): Footprint {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return {
+    rss: kilobytes(rollup, 'Rss'),
+    pss: kilobytes(rollup, 'Pss'),
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    threads: threads.length,
+    cpu: threads.reduce((sum, thread) => sum + cpuOf(`/proc/${pid}/task/${thread}`), 0),
+  };
+}
+
+function kilobytes(rollup: string, name: string): number {
+  return Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(rollup)?.[1]) * 1024;
+}
+
+function cpuOf(task: string): number {
+  return Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0]);
+}

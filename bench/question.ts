@@ -1,0 +1,37 @@
+/** What a benchmark asks: one question a file, several cases each, all of which are measured in every round. */
+import type { World } from './world.js';
+
+export interface Question {
+  /** For --only. */
+  readonly name: string;
+  readonly title: string;
+  /** What a reader has to know to make sense of the figures. */
+  readonly notes: readonly string[];
+  /** Columns, from left to right. */
+  readonly measures: readonly Measure[];
+  /** The measure whose ratio to the first rival's is worth a line of its own, where cases compare. */
+  readonly compared?: string;
+  /** For questions whose answer hardly varies. */
+  readonly mostRounds?: number;
+  cases(effort: Effort): readonly Case[];
+}
+
+/** How long to measure: `quick` to see that all works, `full` for figures to quote. */
+export type Effort = 'quick' | 'full';
+
+export interface Measure {
+  readonly key: string;
+  readonly title: string;
+  format(value: number): string;
+}
+
+export interface Case {
+  /** Cases of the same subject compare: "64 bytes". */
+  readonly subject: string;
+  /** Who is measured: "tube". */
+  readonly who: string;
+  /** One sample of every measure. */
+  measure(world: World): Promise<Sample>;
+}
+
+export type Sample = Readonly<Record<string, number>>;

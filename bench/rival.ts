@@ -1,0 +1,50 @@
+/** What a transport has to be able to do to be compared: four small programs, each run in an OS process of its own. */
+import type { Load, Sink, Source } from './stream.js';
+
+export interface Rival {
+  readonly name: string;
+  /** What whoever picks it gets, in a few words. */
+  readonly guarantees: string;
+  /** Sends what the source fills, as fast as can be without loss. */
+  send(place: Place, source: Source, load: Load): Promise<void>;
+  /** Gives the sink every packet, until it has enough. */
+  receive(place: Place, sink: Sink, load: Load): Promise<void>;
+  /** Sends one packet after the other, each when the answer to the last has come and `pause` ms have passed. */
+  ask(place: Place, trips: Trips): Promise<number[]>;
+  /** Sends back every packet that comes, until the other side has gone. */
+  answer(place: Place): Promise<void>;
+}
+
+/** Where a program runs. */
+export interface Place {
+  readonly rundir: string;
+  /** Of a socket that may be made there. */
+  readonly path: string;
+  /** What the other side has said: only for those who begin, send and ask. */
+  readonly address: unknown;
+  /** Tells the other side where to go. */
+  listening(address: unknown): void;
+}
+
+export interface Trips {
+  readonly bytes: number;
+  readonly count: number;
+  readonly warmUp: number;
+  /** In milliseconds; 0: none. */
+  readonly pause: number;
+}
+
+/** Times `trip` in nanoseconds, again and again; for the `ask` of rivals. */
+export async function timeTrips(
+  { count, warmUp, pause }: Trips,
+  trip: () => Promise<void>,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = -warmUp; i < count; i++) {
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    const began = process.hrtime.bigint();
+    await trip();
+    if (i >= 0) times.push(Number(process.hrtime.bigint() - began));
+  }
+  return times;
+}
