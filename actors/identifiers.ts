@@ -13,14 +13,21 @@ export class Origin {
 }
 
 abstract class Identifier {
+  // Private, so that printing or comparing an identifier never walks through the runtime behind it.
+  #receiver: Receiver | undefined = undefined;
+
+  constructor(readonly origin: Origin) {}
+
   /**
    * Who takes signals sent to this identifier; undefined once it has exited, and for identifiers of other
-   * nodes. A field rather than a table, because every message sent looks it up.
+   * nodes. Kept here rather than in a table, because every message sent looks it up.
    */
-  receiver: Receiver | undefined;
+  get receiver(): Receiver | undefined {
+    return this.#receiver;
+  }
 
-  constructor(readonly origin: Origin) {
-    Object.defineProperty(this, 'receiver', { value: undefined, writable: true, enumerable: false });
+  set receiver(receiver: Receiver | undefined) {
+    this.#receiver = receiver;
   }
 
   get node(): string {
