@@ -45,7 +45,8 @@ export class LinuxHypervisor implements Hypervisor {
       } catch (error) {
         await hypervisor.close();
         // A lingd that was just leaving took the connection with it; the next one is ours.
-        if ((error as XenstoreError).code !== 'ECONNRESET' || tries === 5) throw error;
+        const { code } = error as XenstoreError;
+        if ((code !== 'ECONNRESET' && code !== 'ENOTCONN') || tries === 5) throw error;
       }
     }
   }

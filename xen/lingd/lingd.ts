@@ -13,6 +13,9 @@ import { DomainConnection } from './domain-connection.js';
 import { EventChannels } from './event-channels.js';
 import { GrantTable } from './grant-table.js';
 
+/** How long whoever started this may take to connect, in milliseconds. */
+const FIRST_CLIENT = 2000;
+
 export interface LingdOptions {
   readonly directory: string;
   /** How long to stay when nobody is connected, in milliseconds; Infinity to stay for ever. */
@@ -59,7 +62,7 @@ export class Lingd {
       fs.rmSync(socket, { force: true });
     this.#listen(xenstoreSocket(directory), (channel) => this.#connectTool(channel));
     this.#listen(domainSocket(directory), (channel) => this.#connectDomain(channel));
-    this.#armIdle();
+    this.#armIdle(FIRST_CLIENT);
   }
 
   /** Ends every connection and removes what lingd has made in the file system. */
@@ -154,10 +157,10 @@ export class Lingd {
     if (this.#connections.size === 0) this.#armIdle();
   }
 
-  #armIdle(): void {
+  #armIdle(atLeast = 0): void {
     const { linger, onIdle } = this.#options;
     if (linger === Number.POSITIVE_INFINITY) return;
-    this.#idle = setTimeout(() => void this.stop().then(onIdle), linger);
+    this.#idle = setTimeout(() => void this.stop().then(onIdle), Math.max(linger, atLeast));
   }
 }
 

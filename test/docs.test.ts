@@ -1,0 +1,59 @@
+/** Every runnable example of the documentation runs, and prints what its comments say. */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { transformSync } from '@swc/core';
+
+const root = path.join(__dirname, '..');
+const documents = [
+  'README.md',
+  ...fs
+    .readdirSync(path.join(root, 'docs'))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+];
+
+interface Example {
+  readonly title: string;
+  readonly code: string;
+}
+
+/** Blocks of TypeScript that import the package are whole programs; the others are fragments. */
+function examplesOf(document: string): Example[] {
+  const text = fs.readFileSync(path.join(root, document), 'utf8');
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)]
+    .map(([, code]) => code as string)
+    .filter((code) => code.includes(`from 'ling-tubes'`))
+    .map((code, i) => ({ title: `${document}, example ${i + 1}`, code }));
+}
+
+/** What the `// prints: ...` comments of an example say, in order. */
+function expectedOutput(code: string): string {
+  return [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, line]) => `${line}\n`).join('');
+}
+
+const examples = documents.flatMap(examplesOf);
+
+test('there are examples that run', () => {
+  expect(examples.some(({ title }) => title.startsWith('README.md'))).toBe(true);
+});
+
+test.each(examples)('$title prints what it says', async ({ code }) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ling-docs-'));
+  try {
+    fs.mkdirSync(path.join(directory, 'node_modules'));
+    fs.symlinkSync(root, path.join(directory, 'node_modules/ling-tubes'));
+    const program = path.join(directory, 'example.mjs');
+    const options = { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } } as const;
+    fs.writeFileSync(program, transformSync(code, options).code);
+    const env = { ...process.env, XENSTORED_RUNDIR: path.join(directory, 'run'), LINGD_LINGER: '0' };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { env, timeout: 20_000 });
+    expect(stderr).toBe('');
+    expect(stdout).toBe(expectedOutput(code));
+    expect(expectedOutput(code)).not.toBe('');
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+});
