@@ -1,6 +1,6 @@
 /** ling-tubes: Erlang processes, Erlang ports and LING's tubes for Node.js. */
 export type { Destination, NameOnNode } from '../actors/destination.js';
-export { ErlangError, ErlangExit, ErlangThrow, ProcessExit } from '../actors/errors.js';
+export { ErlangError, ErlangExit, ErlangThrow, exitReason, ProcessExit } from '../actors/errors.js';
 export { binary_to_term, term_to_binary } from '../actors/external-term.js';
 export { Pid, Port, Reference } from '../actors/identifiers.js';
 export type { Timeout } from '../actors/process.js';
