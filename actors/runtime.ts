@@ -39,7 +39,7 @@ const SPAWN_REDUCTIONS = 20;
 export class Runtime<S extends Process = Process> {
   readonly origin: Origin;
   readonly registry = new Registry();
-  readonly timers = new Timers((name) => this.registry.whereis(name));
+  readonly timers = new Timers((name) => this.findProcess(name));
   readonly onCrash: (crash: Crash) => void;
   /** What is left of the budget until timers and I/O must have a turn. */
   reductions = REDUCTIONS;
@@ -206,6 +206,12 @@ export class Runtime<S extends Process = Process> {
     } finally {
       this.dying = [];
     }
+  }
+
+  /** What a timer sends to the name of a port is lost, as in Erlang. */
+  private findProcess(name: string): Receiver | undefined {
+    const receiver = this.registry.whereis(name);
+    return receiver?.id instanceof Pid ? receiver : undefined;
   }
 
   /** The living process with these numbers. */

@@ -2,7 +2,9 @@
  * What a driver can be asked, and what it can ask: Erlang's driver interface (erl_driver, driver_entry) as types.
  *
  * A driver is registered under a name; open_port makes an instance of it, which from then on is the other half of
- * a port. Callbacks of one port never overlap. One that throws ends its port, with the error as the reason.
+ * a port. Callbacks of one port never overlap: messages that reach it while one runs wait until that has returned,
+ * and so does the end of the port. A callback that throws ends its port, with the error as the reason; where the
+ * ErlangError `badarg` means something else, it says so.
  */
 import type { Pid, Port } from '../actors/identifiers.js';
 import type { Reason } from '../actors/signal.js';
@@ -13,8 +15,8 @@ export interface Driver {
   /** PORT_CONTROL_FLAG_BINARY: port_control answers a Buffer instead of a list of bytes. */
   readonly binaryControl?: boolean;
   /**
-   * Makes the instance behind a new port. `command` is what follows the name in `{spawn, "name args"}`. Throwing an
-   * ErlangError makes open_port raise it; there is no port then, and no stop().
+   * Makes the instance behind a new port. `command` is what follows the name in `{spawn, "name args"}`. What it
+   * throws, open_port raises; there is no port then, and no stop().
    */
   start(port: DriverPort, command: string): DriverInstance;
 }
@@ -28,12 +30,21 @@ export interface DriverInstance {
   output?(data: Uint8Array): void;
   /**
    * port_control: the bytes to answer. What cannot be answered at once is a promise, and then port_control's
-   * answer is one; the port goes on meanwhile. Without this callback port_control is badarg.
+   * answer is one; the port goes on meanwhile. ErlangError badarg, thrown or as a rejection, makes port_control raise
+   * it, and the port is unharmed. Without this callback port_control is badarg.
    */
   control?(operation: number, data: Uint8Array): Uint8Array | Promise<Uint8Array>;
-  /** The last callback: links and monitors have been told, nothing can be sent to the owner any more. */
+  /**
+   * port_call: as control, but a term for a term, and at once. They are shared, not copied; an answer of undefined,
+   * which is no term, is badarg.
+   */
+  call?(operation: number, argument: unknown): unknown;
+  /**
+   * The last callback: links and monitors have been told, and what is output is dropped. An error it throws is printed
+   * as a warning, as nobody is left whom it could end.
+   */
   stop?(): void;
-  /** Further items for port_info. */
+  /** Further items for port_info; Erlang's own cannot be replaced. */
   info?(): Readonly<Record<string, unknown>>;
 }
 
@@ -44,7 +55,10 @@ export interface DriverPort {
   connected(): Pid;
   /** driver_caller: who sent the command or called the control that is running. */
   caller(): Pid | undefined;
-  /** driver_output: `{Port, {data, Data}}` to the owner, as a binary or a list as the port was opened. */
+  /**
+   * driver_output: `{Port, {data, Data}}` to the owner, as a binary or a list as the port was opened. Lost when the
+   * owner is dead, and when the port has ended or is about to.
+   */
   output(data: Buffer): void;
   /** erl_drv_send_term: any message, to anybody. */
   send_term(receiver: Pid, message: unknown): void;

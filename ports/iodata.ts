@@ -1,11 +1,12 @@
 import { badarg } from '../actors/errors.js';
+import { isList } from '../actors/term.js';
 
-/** Bytes, text (as UTF-8), or tuples and lists of these and of single bytes, however nested. */
+/**
+ * Bytes, text (as UTF-8), or tuples and lists of these and of single bytes, however nested. An improper list may end
+ * in anything but a single byte.
+ */
 export type IoData = Uint8Array | string | readonly IoListItem[];
 type IoListItem = IoData | number;
-
-/** Deeper nesting is taken for an array that contains itself. */
-const MOST_NESTED = 10_000;
 
 /** The bytes of iodata, in one piece: of a Uint8Array itself, else a copy. Raises badarg for anything else. */
 export function toBytes(data: unknown): Uint8Array {
@@ -18,30 +19,65 @@ export function toBytes(data: unknown): Uint8Array {
 }
 
 function collect(data: readonly unknown[], pieces: Uint8Array[]): void {
-  // By hand: the call stack is no deeper for hostile data than for any other.
-  const stack = [{ items: data, next: 0 }];
+  const path = new Path(data);
   let bytes: number[] = [];
   const endOfBytes = (): void => {
     if (bytes.length > 0) pieces.push(Buffer.from(bytes));
     bytes = [];
   };
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    if (top.next === top.items.length) {
-      stack.pop();
-      continue;
-    }
-    const item = top.items[top.next++];
-    if (isByte(item)) {
-      bytes.push(item);
+  for (let top = path.top; top; top = path.top) {
+    let item: unknown;
+    if (top.next < top.items.length) {
+      item = top.items[top.next++];
+      if (isByte(item)) {
+        bytes.push(item);
+        continue;
+      }
+    } else if (top.next++ === top.items.length && isList(top.items) && top.items.tail !== undefined) {
+      item = top.items.tail;
+    } else {
+      path.leave();
       continue;
     }
     endOfBytes();
     if (item instanceof Uint8Array) pieces.push(item);
     else if (typeof item === 'string') pieces.push(Buffer.from(item));
-    else if (Array.isArray(item) && stack.length < MOST_NESTED) stack.push({ items: item, next: 0 });
+    else if (Array.isArray(item)) path.enter(item);
     else throw badarg();
   }
   endOfBytes();
+}
+
+/** From here on it is worth looking whether an array contains itself. */
+const DEEP = 1000;
+
+/** The arrays that one is in, outermost first: by hand, as data may be nested deeper than the call stack. */
+class Path {
+  readonly #stack: { readonly items: readonly unknown[]; next: number }[] = [];
+  #entered: Set<readonly unknown[]> | undefined = undefined;
+
+  constructor(outermost: readonly unknown[]) {
+    this.enter(outermost);
+  }
+
+  get top() {
+    return this.#stack.at(-1);
+  }
+
+  /** Raises badarg for an array that contains itself. */
+  enter(items: readonly unknown[]): void {
+    if (this.#stack.length >= DEEP) {
+      this.#entered ??= new Set(this.#stack.map((step) => step.items));
+      if (this.#entered.has(items)) throw badarg();
+      this.#entered.add(items);
+    }
+    this.#stack.push({ items, next: 0 });
+  }
+
+  leave(): void {
+    const left = this.#stack.pop();
+    if (left) this.#entered?.delete(left.items);
+  }
 }
 
 function isByte(item: unknown): item is number {

@@ -3,7 +3,8 @@
  *
  *     open --CLOSE--> closing --DONE--> closed
  *
- * A port that is to be closed while its driver runs stays `closing` until that callback has returned.
+ * A port that is to be closed while its driver runs stays `closing` until that callback has returned. One whose
+ * driver does not start is DONE at once.
  */
 import { createMachine, type StateMachine } from '@xstate/fsm';
 
@@ -15,7 +16,7 @@ export const portLifecycle = createMachine<object, PortEvent, PortTypestate>({
   id: 'port',
   initial: 'open',
   states: {
-    open: { on: { CLOSE: 'closing' } },
+    open: { on: { CLOSE: 'closing', DONE: 'closed' } },
     closing: { on: { DONE: 'closed' } },
     closed: {},
   },

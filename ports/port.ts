@@ -1,8 +1,9 @@
+import { inspect } from 'node:util';
 import { badarg, ErlangError, exitReason } from '../actors/errors.js';
 import { Pid, type Port } from '../actors/identifiers.js';
 import { Links } from '../actors/links.js';
 import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
-import { list } from '../actors/term.js';
+import { isTuple, toList } from '../actors/term.js';
 import { Watchers } from '../actors/watchers.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
 import { toBytes } from './iodata.js';
@@ -25,58 +26,54 @@ export class PortObject implements Receiver, DriverPort {
   bytesIn = 0;
   bytesOut = 0;
 
+  /** port_set_data. */
+  data: unknown = 'undefined';
+  /** The driver and its command, as the port was opened. */
+  readonly name: string;
+
   readonly #runtime: PortRuntime;
   readonly #binary: boolean;
   readonly #instance: DriverInstance;
   #state = portLifecycle.initialState;
   #exitReason: Reason;
-  #callbacks = 0;
+  #answersClose = false;
+  /** Whether a callback of the driver runs, on behalf of whom, and what has to wait for its end. */
+  #running = false;
   #caller: Pid | undefined;
-  readonly #unanswered = new Set<(error: Error) => void>();
+  #postponed: { message: unknown; sender: Sender | undefined }[] = [];
+  #catchingUp = false;
+  readonly #unanswered = new Set<() => void>();
 
+  /** Opens it, linked to its owner. Raises what the driver's start raises. */
   constructor(
     runtime: PortRuntime,
     readonly driver: Driver,
-    options: { owner: Pid; command: string; binary: boolean },
+    options: { owner: Pid; name: string; command: string; binary: boolean },
   ) {
     this.#runtime = runtime;
     this.owner = options.owner;
+    this.name = options.name;
     this.#binary = options.binary;
     this.id = runtime.makePort(this);
     runtime.openPorts.add(this);
+    this.#running = true;
     try {
       this.#instance = driver.start(this, options.command);
     } catch (error) {
       this.#drop();
+      this.#transition('DONE');
       throw error;
     }
-  }
-
-  get name(): string {
-    return this.driver.name;
+    this.connect(this.owner);
+    this.#callbackEnded();
   }
 
   // ---- As a receiver
 
   /** `{Owner, {command, Data}}`, `{Owner, {connect, Pid}}`, `{Owner, close}`; anything else is a badsig. */
   message(message: unknown, sender?: Sender): void {
-    const request = parseRequest(message);
-    if (request === undefined || request.owner !== this.owner) return this.#badsig();
-    switch (request.type) {
-      case 'command':
-        return this.#commandMessage(request.data, sender);
-      case 'connect': {
-        // Not linked, and not asked whether it is alive: as Erlang does it, unlike port_connect.
-        const { owner } = this;
-        this.owner = request.pid;
-        owner.receiver?.message([this.id, 'connected'], this.id);
-        return;
-      }
-      case 'close': {
-        const { owner } = this;
-        this.close('normal', () => owner.receiver?.message([this.id, 'closed'], this.id));
-      }
-    }
+    if (this.#running) this.#postponed.push({ message, sender });
+    else this.#take(message, sender);
   }
 
   signal(signal: Signal): void {
@@ -110,7 +107,7 @@ export class PortObject implements Receiver, DriverPort {
     this.bytesOut += bytes.length;
   }
 
-  /** Raises badarg for a driver that knows no control. */
+  /** Raises badarg for a driver that knows no control, or refuses. */
   control(operation: number, data: unknown, caller: Pid): Uint8Array | Promise<Uint8Array> {
     const bytes = toBytes(data);
     if (!this.#instance.control) throw badarg();
@@ -119,37 +116,29 @@ export class PortObject implements Receiver, DriverPort {
     return answer instanceof Uint8Array ? answer : this.#laterAnswer(answer);
   }
 
+  /** Raises badarg for a driver that knows no call, refuses, or answers nothing. */
+  call(operation: number, argument: unknown, caller: Pid): unknown {
+    const answer = this.#call(caller, () => this.#instance.call?.(operation, argument));
+    if (answer === undefined) throw badarg();
+    return answer;
+  }
+
   connect(owner: Pid): void {
     this.owner = owner;
     this.links.add(owner);
     owner.receiver?.signal({ type: 'link', from: this.id });
   }
 
-  /** Ends the port: exit signals, then 'DOWN', then the driver's stop, then `finally`. */
-  close(reason: Reason, then?: () => void): void {
+  /** Ends the port: exit signals, then 'DOWN', then the driver's stop. Without effect when that is under way. */
+  close(reason: Reason): void {
     if (!this.#transition('CLOSE')) return;
     this.#exitReason = reason === 'kill' ? 'killed' : reason;
-    if (this.#callbacks === 0) this.#end();
-    then?.();
+    if (!this.#running) this.#end();
   }
 
-  info(): Readonly<Record<string, unknown>> {
-    return {
-      name: this.name,
-      id: this.id.id,
-      connected: this.owner,
-      links: this.links.toList(),
-      monitors: list(),
-      monitored_by: this.watchers.toList(),
-      input: this.bytesIn,
-      output: this.bytesOut,
-      os_pid: 'undefined',
-      queue_size: 0,
-      parallelism: false,
-      locking: 'false',
-      memory: 0,
-      ...this.#instance.info?.(),
-    };
+  /** What its driver adds to port_info. */
+  driverInfo(): Readonly<Record<string, unknown>> {
+    return this.#call(undefined, () => this.#instance.info?.()) ?? {};
   }
 
   // ---- What its driver does
@@ -163,9 +152,11 @@ export class PortObject implements Receiver, DriverPort {
   }
 
   output(data: Buffer): void {
-    if (this.#state.value === 'closed') return;
+    if (this.#state.value !== 'open') return;
     this.bytesIn += data.length;
-    this.owner.receiver?.message([this.id, ['data', this.#binary ? data : list(...data)]], this.id);
+    // Not list(...data): a call takes no more arguments than the stack has room for.
+    const term = this.#binary ? data : toList(Array.from(data));
+    this.owner.receiver?.message([this.id, ['data', term]], this.id);
   }
 
   send_term(receiver: Pid, message: unknown): void {
@@ -182,26 +173,32 @@ export class PortObject implements Receiver, DriverPort {
 
   // ---- Inside
 
-  #commandMessage(data: unknown, sender: Sender | undefined): void {
+  #take(message: unknown, sender: Sender | undefined): void {
+    const request = parseRequest(message);
+    if (request === undefined || request.owner !== this.owner) return this.#badsig();
+    switch (request.type) {
+      case 'command':
+        return this.#takeCommand(request.data, sender);
+      case 'connect': {
+        // Not linked, and not asked whether it is alive: as Erlang does it, unlike port_connect.
+        const { owner } = this;
+        this.owner = request.pid;
+        owner.receiver?.message([this.id, 'connected'], this.id);
+        return;
+      }
+      case 'close':
+        this.#answersClose = true;
+        this.close('normal');
+    }
+  }
+
+  #takeCommand(data: unknown, sender: Sender | undefined): void {
     try {
       this.command(data, sender instanceof Pid ? sender : undefined);
     } catch {
       // Only what is wrong with the data gets here.
       this.#badsig();
     }
-  }
-
-  /** The answer of a control that takes time; badarg when the port ends before. */
-  #laterAnswer(answer: Promise<Uint8Array>): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      this.#unanswered.add(reject);
-      answer.then(resolve, (error: unknown) => {
-        this.close(exitReason(error));
-        reject(badarg());
-      });
-      const settled = (): boolean => this.#unanswered.delete(reject);
-      answer.then(settled, settled);
-    });
   }
 
   /** An exit signal to the owner, linked or not, whoever sent the message; the port goes on. */
@@ -216,22 +213,49 @@ export class PortObject implements Receiver, DriverPort {
     this.close(reason);
   }
 
-  /** Runs a callback of the driver. A port that it closed, or its own error, ends after it. */
+  /** Runs a callback of the driver, which may end its port. Raises badarg where that is what it throws. */
   #call<T>(caller: Pid | undefined, callback: () => T): T | undefined {
-    const outer = this.#caller;
+    // Only a driver, or a guard of a receive, that calls functions of a process can get here.
+    if (this.#running) throw new Error('a callback of this port is running');
+    this.#running = true;
     this.#caller = caller;
-    this.#callbacks++;
     try {
       return callback();
     } catch (error) {
-      if (error instanceof ErlangError && error.reason === 'badarg') throw error;
+      if (isRefusal(error)) throw error;
       this.close(exitReason(error));
       return undefined;
     } finally {
-      this.#caller = outer;
-      this.#callbacks--;
-      if (this.#callbacks === 0 && this.#state.value === 'closing') this.#end();
+      this.#caller = undefined;
+      this.#callbackEnded();
     }
+  }
+
+  /** Does what had to wait for it. */
+  #callbackEnded(): void {
+    this.#running = false;
+    if (this.#state.value === 'closing') return this.#end();
+    // Not from within itself: drivers may play ping-pong for longer than the stack is deep.
+    if (this.#catchingUp) return;
+    this.#catchingUp = true;
+    for (const { message, sender } of this.#postponed) {
+      if (this.#state.value === 'open') this.#take(message, sender);
+    }
+    this.#postponed = [];
+    this.#catchingUp = false;
+  }
+
+  /** The answer of a control that takes time; badarg when the port ends before. */
+  #laterAnswer(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(badarg());
+      this.#unanswered.add(giveUp);
+      const settled = answer.then(resolve, (error: unknown) => {
+        if (!isRefusal(error)) this.close(exitReason(error));
+        giveUp();
+      });
+      void settled.then(() => this.#unanswered.delete(giveUp));
+    });
   }
 
   #end(): void {
@@ -240,10 +264,12 @@ export class PortObject implements Receiver, DriverPort {
     this.watchers.tellAll('port', this.#exitReason);
     try {
       this.#instance.stop?.();
-    } finally {
-      this.#transition('DONE');
-      for (const reject of this.#unanswered) reject(badarg());
+    } catch (error) {
+      process.emitWarning(`driver ${this.driver.name} failed to stop: ${inspect(error)}`, 'PortWarning');
     }
+    this.#transition('DONE');
+    for (const giveUp of this.#unanswered) giveUp();
+    if (this.#answersClose) this.owner.receiver?.message([this.id, 'closed'], this.id);
   }
 
   /** Nobody finds it any more, neither by its identifier nor by its name. */
@@ -258,18 +284,22 @@ export class PortObject implements Receiver, DriverPort {
   }
 }
 
+function isRefusal(error: unknown): boolean {
+  return error instanceof ErlangError && error.reason === 'badarg';
+}
+
 type Request =
   | { owner: Pid; type: 'command'; data: unknown }
   | { owner: Pid; type: 'connect'; pid: Pid }
   | { owner: Pid; type: 'close' };
 
 function parseRequest(message: unknown): Request | undefined {
-  if (!Array.isArray(message) || message.length !== 2) return undefined;
-  const [owner, what] = message as unknown[];
+  if (!isTuple(message) || message.length !== 2) return undefined;
+  const [owner, what] = message;
   if (!(owner instanceof Pid)) return undefined;
   if (what === 'close') return { owner, type: 'close' };
-  if (!Array.isArray(what) || what.length !== 2) return undefined;
-  const [verb, argument] = what as unknown[];
+  if (!isTuple(what) || what.length !== 2) return undefined;
+  const [verb, argument] = what;
   if (verb === 'command') return { owner, type: 'command', data: argument };
   if (verb === 'connect' && argument instanceof Pid) return { owner, type: 'connect', pid: argument };
   return undefined;

@@ -1,15 +1,17 @@
 import { badarg } from '../actors/errors.js';
 import { Pid, Port } from '../actors/identifiers.js';
 import { Process } from '../actors/process.js';
-import { type List, list } from '../actors/term.js';
+import { isTuple, type List, list, toList } from '../actors/term.js';
 import type { IoData } from './iodata.js';
 import { PortObject } from './port.js';
+import { type PortInfo, portInfo } from './port-info.js';
 import type { PortRuntime } from './port-runtime.js';
+
+export type { PortInfo } from './port-info.js';
 
 /** The name of a driver, as LING opens its ports, or Erlang's `{spawn, "name args"}`. */
 export type PortName = string | readonly ['spawn' | 'spawn_driver', string];
 export type PortOption = 'binary';
-export type PortInfo = 'undefined' | readonly [string, unknown] | List<unknown>;
 
 /**
  * `self`: what the program of a process gets, with Erlang's functions for processes and for ports.
@@ -21,21 +23,19 @@ export class Self extends Process {
   declare readonly runtime: PortRuntime;
 
   /**
-   * Opens a port on a driver. The caller becomes its owner and is linked to it.
+   * Opens a port on a driver. The caller becomes its owner and is linked to it. Where the driver ends the port while
+   * it starts, that is an exit signal as any other.
    * @throws badarg for an unknown driver or option, or whatever the driver's start raises
    */
   open_port(name: PortName, options: readonly PortOption[] = []): Port {
     this.ensureAlive();
-    const [driverName, command] = parsePortName(name);
-    const driver = this.runtime.drivers.get(driverName);
-    if (!driver || options.some((option) => option !== 'binary')) throw badarg();
-    const port = new PortObject(this.runtime, driver, {
-      owner: this.pid,
-      command,
-      binary: options.includes('binary'),
-    });
-    this.link(port.id);
-    return port.id;
+    const parsed = parsePortName(name);
+    const driver = this.runtime.drivers.get(parsed.driver);
+    if (!driver || !Array.isArray(options) || options.some((option) => option !== 'binary')) throw badarg();
+    const binary = options.includes('binary');
+    const { id } = new PortObject(this.runtime, driver, { ...parsed, owner: this.pid, binary });
+    this.ensureAlive();
+    return id;
   }
 
   /**
@@ -58,7 +58,7 @@ export class Self extends Process {
    */
   port_control(port: Port | string, operation: number, data: IoData): Bytes | Promise<Bytes> {
     const found = this.findPort(port);
-    if (!Number.isInteger(operation) || operation < 0 || operation > 0xffff_ffff) throw badarg();
+    checkOperation(operation);
     const answer = found.control(operation, data, this.pid);
     this.ensureAlive();
     if (answer instanceof Uint8Array) return toAnswer(found, answer);
@@ -68,6 +68,15 @@ export class Self extends Process {
       (error: unknown) => suspension.reject(error),
     );
     return suspension.promise;
+  }
+
+  /** As port_control, but a term for a term; drivers that know it do not wait. */
+  port_call(port: Port | string, operation: number, argument: unknown): unknown {
+    const found = this.findPort(port);
+    checkOperation(operation);
+    const answer = found.call(operation, argument, this.pid);
+    this.ensureAlive();
+    return answer;
   }
 
   /** Makes a living process the owner, and links it; who was owner before stays linked. Anybody may. */
@@ -86,26 +95,26 @@ export class Self extends Process {
     return true;
   }
 
-  /** One item as `[item, value]`, or all of them; `undefined` for a closed port. */
+  /**
+   * One item as `[item, value]`, or a list of the usual ones; `undefined` for a closed port. The name of a port, which
+   * in Erlang is a list of characters, is text.
+   */
   port_info(port: Port | string, item?: string): PortInfo {
     this.ensureAlive();
-    const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
-    if (typeof port !== 'string' && !(port instanceof Port)) throw badarg();
-    if (item !== undefined && typeof item !== 'string') throw badarg();
-    const found = id?.receiver;
-    if (!(found instanceof PortObject)) return 'undefined';
-    // Without a name the answer is an empty list, a quirk of Erlang's that programs match on.
-    if (item === 'registered_name') {
-      return found.registeredName === undefined ? list() : [item, found.registeredName];
-    }
-    const info = found.info();
-    if (item === undefined) {
-      const name = found.registeredName;
-      const first: [string, unknown][] = name === undefined ? [] : [['registered_name', name]];
-      return list(...first, ...Object.entries(info).filter(([key]) => SUMMARY.has(key)));
-    }
-    if (!Object.hasOwn(info, item)) throw badarg();
-    return [item, info[item]];
+    if (!(port instanceof Port) && typeof port !== 'string') throw badarg();
+    const { receiver } = (typeof port === 'string' ? this.runtime.whereis(port) : port) ?? {};
+    return portInfo(receiver instanceof PortObject ? receiver : undefined, item);
+  }
+
+  /** Keeps a term with the port, for anybody to {@link port_get_data}. */
+  port_set_data(port: Port | string, data: unknown): true {
+    this.findPort(port).data = data;
+    return true;
+  }
+
+  /** What port_set_data has kept last; `undefined` before. */
+  port_get_data(port: Port | string): unknown {
+    return this.findPort(port).data;
   }
 
   /** The open ports of this runtime. */
@@ -125,20 +134,20 @@ export class Self extends Process {
 /** A port_control answer. */
 export type Bytes = Buffer | List<number>;
 
-/** What port_info/1 lists. */
-const SUMMARY = new Set(['name', 'links', 'id', 'connected', 'input', 'output', 'os_pid']);
-
-function parsePortName(name: unknown): [driver: string, command: string] {
-  if (typeof name === 'string' && name !== '') return [name, ''];
-  if (!Array.isArray(name) || name.length !== 2) throw badarg();
-  const [kind, text] = name as unknown[];
+function parsePortName(name: unknown): { driver: string; command: string; name: string } {
+  if (typeof name === 'string') return { driver: name, command: '', name };
+  if (!isTuple(name) || name.length !== 2) throw badarg();
+  const [kind, text] = name;
   if ((kind !== 'spawn' && kind !== 'spawn_driver') || typeof text !== 'string') throw badarg();
-  const [, driver, command] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-  if (driver === undefined) throw badarg();
-  return [driver, command ?? ''];
+  const [, driver = '', command = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
+  return { driver, command, name: text };
+}
+
+function checkOperation(operation: unknown): void {
+  if (typeof operation !== 'number' || operation >>> 0 !== operation) throw badarg();
 }
 
 function toAnswer(port: PortObject, bytes: Uint8Array): Bytes {
-  if (!port.driver.binaryControl) return list(...bytes);
+  if (!port.driver.binaryControl) return toList(Array.from(bytes));
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes);
 }

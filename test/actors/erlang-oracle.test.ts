@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { ErlangError, type ErlangExit, ErlangThrow } from '#actors/errors';
 import type { Reference } from '#actors/identifiers';
 import type { Process } from '#actors/process';
+import { Runtime } from '#actors/runtime';
 import { isTuple, list } from '#actors/term';
-import { parseObserved, settle, World } from './erlang-world';
+import { observe, parseObserved, settle, World } from '../support/erlang-world';
 
 interface Line {
   id: string;
@@ -670,7 +671,9 @@ for (const { id, description, observed_term } of lines) {
   const play = cases[id];
   if (play === undefined) continue;
   test(`${id}: ${description}`, async () => {
-    expect(await World.observe(play)).toStrictEqual(parseObserved(observed_term));
+    expect(await observe(new Runtime({ onCrash: () => {} }), World, play)).toStrictEqual(
+      parseObserved(observed_term),
+    );
   });
 }
 

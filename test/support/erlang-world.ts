@@ -2,39 +2,42 @@
 import { exitReason } from '#actors/errors';
 import { Pid, Port, Reference } from '#actors/identifiers';
 import type { Process } from '#actors/process';
-import { Runtime } from '#actors/runtime';
-import { isList, isTuple, list } from '#actors/term';
-
-type Job = (self: Process) => unknown;
+import type { Runtime } from '#actors/runtime';
+import { isList, isTuple, list, toList } from '#actors/term';
 
 /** How long nothing has to happen until nothing more is expected: all signals are delivered at once. */
 const SILENCE = 4;
 
-export class World {
+type Job<S> = (self: S) => unknown;
+
+/** Runs a case as a process of a runtime, which ends with it: what it answers, with names for identifiers. */
+export async function observe<S extends Process, W extends World<S>>(
+  runtime: Runtime<S>,
+  WorldClass: new (self: S) => W,
+  play: (world: W, self: S) => unknown,
+): Promise<unknown> {
+  try {
+    return await new Promise((resolve, reject) => {
+      runtime.spawn(async (self) => {
+        const world = new WorldClass(self);
+        world.name(self.pid, 'self');
+        try {
+          resolve(world.normalise(await play(world, self)));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  } finally {
+    runtime.stop();
+  }
+}
+
+export class World<S extends Process = Process> {
   private readonly labels = new Map<unknown, string>();
   private readonly fates = new Map<Pid, unknown>();
 
-  private constructor(readonly self: Process) {}
-
-  /** Runs a case as a process of its own runtime; what it answers, with names for pids and references. */
-  static async observe(play: (world: World, self: Process) => unknown): Promise<unknown> {
-    const runtime = new Runtime({ onCrash: () => {} });
-    try {
-      return await new Promise((resolve, reject) => {
-        runtime.spawn(async (self) => {
-          const world = new World(self);
-          world.name(self.pid, 'self');
-          try {
-            resolve(world.normalise(await play(world, self)));
-          } catch (error) {
-            reject(error);
-          }
-        });
-      });
-    } finally {
-      runtime.stop();
-    }
-  }
+  constructor(protected readonly self: S) {}
 
   name<T>(id: T, label: string): T {
     this.labels.set(id, label);
@@ -63,11 +66,11 @@ export class World {
     return results;
   }
 
-  async rcv(self = this.self): Promise<unknown> {
+  async rcv(self: Process = this.self): Promise<unknown> {
     return (await self.receive(undefined, { after: 1000 })) ?? 'timeout';
   }
 
-  async mbox(self = this.self, silence = SILENCE): Promise<unknown> {
+  async mbox(self: Process = this.self, silence = SILENCE): Promise<unknown> {
     const messages = list<unknown>();
     for (;;) {
       const message = await self.receive(undefined, { after: silence });
@@ -76,7 +79,7 @@ export class World {
     }
   }
 
-  mbox0(self = this.self): Promise<unknown> {
+  mbox0(self: Process = this.self): Promise<unknown> {
     return this.mbox(self, 0);
   }
 
@@ -91,7 +94,7 @@ export class World {
     const pid = this.self.spawn(async (self) => {
       self.process_flag('trap_exit', trap === 'trap');
       for (;;) {
-        const [, from, ref, job] = await self.receive(isOrder);
+        const [, from, ref, job] = await self.receive(isOrder<S>);
         const value = await job(self);
         self.send(from, [ref, value]);
       }
@@ -105,7 +108,7 @@ export class World {
     return this.name(pid, label);
   }
 
-  async on(pid: Pid, job: Job): Promise<unknown> {
+  async on(pid: Pid, job: Job<S>): Promise<unknown> {
     const { self } = this;
     const ref = self.make_ref();
     self.send(pid, ['$on', self.pid, ref, job]);
@@ -116,7 +119,7 @@ export class World {
     return answer[1];
   }
 
-  cast(pid: Pid, job: Job): void {
+  cast(pid: Pid, job: Job<S>): void {
     const nobody = this.self.spawn(() => {});
     this.self.send(pid, ['$on', nobody, this.self.make_ref(), job]);
   }
@@ -136,7 +139,7 @@ export class World {
     return (self.process_info(self.pid, 'links') as unknown[])[1];
   }
 
-  async linkMatrix(trap: 'trap' | 'notrap', die: Job): Promise<unknown> {
+  async linkMatrix(trap: 'trap' | 'notrap', die: Job<S>): Promise<unknown> {
     const parent = await this.proc('Parent', trap);
     const child = await this.proc('Child');
     await this.on(parent, (self) => self.link(child));
@@ -186,8 +189,10 @@ export class World {
     if (term instanceof Pid) return `<${this.labels.get(term) ?? 'pid'}>`;
     if (term instanceof Port) return `<${this.labels.get(term) ?? 'port'}>`;
     if (term instanceof Reference) return `<${this.labels.get(term) ?? 'ref'}>`;
-    if (isList(term))
-      return isStack(term) ? '<stack>' : list(...[...term].map((item) => this.normalise(item)));
+    if (isList(term)) {
+      if (isStack(term)) return '<stack>';
+      return toList(Array.from(term, (item) => this.normalise(item)));
+    }
     if (isTuple(term)) return term.map((item) => this.normalise(item));
     return term;
   }
@@ -197,7 +202,9 @@ export class World {
 export function parseObserved(json: unknown): unknown {
   if (typeof json === 'number') return json;
   if (Array.isArray(json)) return list(...json.map(parseObserved));
-  const { atom, tuple, id } = json as { atom?: string; tuple?: unknown[]; id?: string };
+  const { atom, tuple, id, bin, str } = json as Record<string, string | undefined> & { tuple?: unknown[] };
+  if (bin !== undefined) return Buffer.from(bin, 'latin1');
+  if (str !== undefined) return toList([...Buffer.from(str, 'latin1')]);
   if (tuple !== undefined) return tuple.map(parseObserved);
   if (id !== undefined) return `<${id}>`;
   if (atom === 'true' || atom === 'false') return atom === 'true';
@@ -209,9 +216,9 @@ export async function settle(self: Process): Promise<void> {
   await self.receive(() => false, { after: SILENCE });
 }
 
-type Order = ['$on', Pid, Reference, Job];
+type Order<S> = ['$on', Pid, Reference, Job<S>];
 
-function isOrder(message: unknown): message is Order {
+function isOrder<S>(message: unknown): message is Order<S> {
   return isTuple(message) && message[0] === '$on';
 }
 
