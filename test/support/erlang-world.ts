@@ -202,7 +202,12 @@ export class World<S extends Process = Process> {
 export function parseObserved(json: unknown): unknown {
   if (typeof json === 'number') return json;
   if (Array.isArray(json)) return list(...json.map(parseObserved));
-  const { atom, tuple, id, bin, str } = json as Record<string, string | undefined> & { tuple?: unknown[] };
+  const { atom, tuple, id, bin, str, float, map } = json as {
+    [kind in 'atom' | 'id' | 'bin' | 'str' | 'float']?: string;
+  } & { tuple?: unknown[]; map?: [unknown, unknown][] };
+  if (float !== undefined) return Number(float);
+  if (map !== undefined)
+    return new Map(map.map(([key, value]) => [parseObserved(key), parseObserved(value)]));
   if (bin !== undefined) return Buffer.from(bin, 'latin1');
   if (str !== undefined) return toList([...Buffer.from(str, 'latin1')]);
   if (tuple !== undefined) return tuple.map(parseObserved);
