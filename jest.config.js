@@ -1,3 +1,6 @@
+// A lingd that a test starts on demand leaves soon after it.
+process.env.LINGD_LINGER ??= '0.3';
+
 module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],

@@ -26,7 +26,7 @@ import {
 } from '../xen/tube-handshake.js';
 import type { From } from './gen-server.js';
 import * as gen_server from './gen-server.js';
-import { type Done, ok, type Result } from './result.js';
+import type { Done, Result } from './result.js';
 import * as xenstore from './xenstore.js';
 
 export interface TubeOptions {
@@ -41,8 +41,8 @@ export interface TubeOptions {
 
 /** From the server to a keeper on the accepting side: hand the tube to this caller of accept. */
 export type Accepted = ['accepted', From];
-/** From the server to a keeper: close the tube and answer. */
-export type CloseRequest = ['close', From];
+/** From the server to a keeper: close the tube. */
+export type CloseRequest = ['close'];
 
 /** Runs the side that opens; the caller gets its answer from here. */
 export async function keepOpener(self: Self, options: TubeOptions, from: From): Promise<void> {
@@ -63,7 +63,6 @@ abstract class Keeper {
   protected failure: string | undefined;
   readonly #handshake: Handshake;
   #state: HandshakeState;
-  #closers: From[] = [];
 
   constructor(
     protected readonly self: Self,
@@ -137,10 +136,7 @@ abstract class Keeper {
       return { type: 'ABANDONED' };
     }
     if (kind === 'EXIT' && subject === this.options.server) return this.self.exit(message[2]);
-    if (kind === 'close') {
-      this.#closers.push(subject as From);
-      return { type: 'ABANDONED' };
-    }
+    if (kind === 'close') return { type: 'ABANDONED' };
     return this.understand(message);
   }
 
@@ -160,7 +156,6 @@ abstract class Keeper {
     await xenstore.unwatch(self, this.theirs);
     for (const directory of this.leftovers()) await xenstore.delete(self, directory);
     this.over(this.failure ?? (outcome === 'timedOut' ? 'timeout' : 'closed'));
-    for (const from of this.#closers) gen_server.reply(self, from, 'ok');
   }
 
   // ---- What both sides do
@@ -193,7 +188,9 @@ abstract class Keeper {
   ): Promise<Done> {
     const { self } = this;
     for (;;) {
-      const tx = ok(await xenstore.transaction(self));
+      const begun = await xenstore.transaction(self);
+      if (begun[0] === 'error') return begun;
+      const [, tx] = begun;
       const made = await xenstore.mkdir(self, directory, tx);
       const writes = Object.entries(values).map(([key, value]) => xenstore.write(self, key, value, tx));
       const failed = [made, ...(await Promise.all(writes))].find((done) => done !== 'ok');
@@ -263,8 +260,10 @@ class Opener extends Keeper {
       return undefined;
     }
     const made = await xenstore.mkdir(self, tip);
-    if (made !== 'ok') return this.fail('not_found');
+    if (made !== 'ok') return this.fail(REFUSED.has(made[1]) ? 'not_found' : made[1]);
     this.#invited = true;
+    // Whatever was seen of the last tube of this name.
+    this.peerSeen = false;
     const announced = await this.writeTogether(nock, {
       [`${nock}/tip`]: tip,
       [`${nock}/state`]: INIT_WAIT,
@@ -311,6 +310,8 @@ class Acceptor extends Keeper {
   protected readonly own = this.keys.tip;
   protected readonly theirs = this.keys.nock;
   #accepted: From | undefined;
+  /** Before that the directory is nothing but the peer's invitation, who may be about to make the next one. */
+  #greeted = false;
 
   constructor(self: Self, options: TubeOptions) {
     super(self, options, acceptorHandshake as Handshake, tubeKeys(options.peer, options.me, options.tid));
@@ -337,7 +338,7 @@ class Acceptor extends Keeper {
   }
 
   protected leftovers(): string[] {
-    return [this.own];
+    return this.#greeted ? [this.own] : [];
   }
 
   protected over(): void {
@@ -349,6 +350,7 @@ class Acceptor extends Keeper {
     const nock = await xenstore.read(this.self, `${this.keys.tip}/nock`);
     // Whoever may write below our data/tip may write nonsense; only the domain itself can answer at its own nock.
     if (nock[0] === 'error' || nock[1] !== this.keys.nock) return this.fail('einval');
+    this.#greeted = true;
     const greeted = await this.setState(INITIALISING);
     if (greeted !== 'ok') return this.fail(greeted[1]);
     const watched = await this.watchPeer();
@@ -385,6 +387,9 @@ class Acceptor extends Keeper {
     return { type: 'HANDED_OVER' };
   }
 }
+
+/** What Xenstore answers where no domain, or none with a tube_server, can be invited. */
+const REFUSED: ReadonlySet<string> = new Set(['enoent', 'eacces']);
 
 function isAny(_message: unknown): _message is unknown {
   return true;

@@ -7,6 +7,7 @@ import { isTuple } from '../actors/term.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { NOCK, parseInvitation, TIP } from '../xen/tube-handshake.js';
+import { hypervisorOf } from './domain-runtime.js';
 import type { Behaviour, From, NoReply } from './gen-server.js';
 import * as gen_server from './gen-server.js';
 import { type Done, ok, type Result } from './result.js';
@@ -37,6 +38,8 @@ interface Tube {
   readonly key: string;
   readonly keeper: Pid;
   port: Port | undefined;
+  /** Who waits for its end, having asked for it. */
+  readonly closers: From[];
   /** Who wants to open the same tube once this one is gone. */
   readonly successors: From[];
   /** The peer has invited to the next tube of this name before this one was gone. */
@@ -51,7 +54,11 @@ interface State {
   /** Keepers of accepted tubes that nobody has asked for yet, and processes that wait in accept; never both. */
   readonly pending: Pid[];
   readonly accepting: { from: From; monitor: Reference }[];
+  /** Whether lingd is there: without it nobody can be invited. */
+  connected: boolean;
 }
+
+const DISCONNECTED = 'disconnected';
 
 /** A peer that sends invitations without end gets no more than this many at a time. */
 const MOST_TUBES = 16_384;
@@ -68,11 +75,16 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       ok(await xenstore.set_perms(self, directory, [`${letter}${me}`]));
     }
     ok(await xenstore.watch(self, TIP));
-    return ['ok', { me, timeout, tubes: new Map(), keepers: new Map(), pending: [], accepting: [] }];
+    void hypervisorOf(self).closed.then(() => self.runtime.send(self.pid, DISCONNECTED));
+    return [
+      'ok',
+      { me, timeout, tubes: new Map(), keepers: new Map(), pending: [], accepting: [], connected: true },
+    ];
   },
 
   handle_call(request, from, state, self) {
     if (request === 'accept') {
+      if (!state.connected) return ['reply', ['error', 'enotconn'], state];
       state.accepting.push({ from, monitor: self.monitor('process', from[0]) });
       matchAccepting(self, state);
       return ['noreply', state];
@@ -81,11 +93,13 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
     if (verb === 'open') return open(self, state, from, request[1], request[2]);
     const tube = [...state.tubes.values()].find(({ port }) => port === request[1]);
     if (!tube) return ['reply', ['error', 'badarg'], state];
-    self.send(tube.keeper, ['close', from] satisfies CloseRequest);
+    tube.closers.push(from);
+    self.send(tube.keeper, ['close'] satisfies CloseRequest);
     return ['noreply', state];
   },
 
   handle_info(message, state, self): NoReply<State> {
+    if (message === DISCONNECTED) onDisconnected(self, state);
     if (!isTuple(message)) return ['noreply', state];
     const [kind, subject, detail] = message;
     if (kind === 'watch' && typeof subject === 'string') onInvitation(self, state, subject);
@@ -104,6 +118,14 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
     return ['noreply', state];
   },
 };
+
+function onDisconnected(self: Self, state: State): void {
+  state.connected = false;
+  for (const { from, monitor } of state.accepting.splice(0)) {
+    self.demonitor(monitor, ['flush']);
+    gen_server.reply(self, from, ['error', 'econnreset']);
+  }
+}
 
 function open(
   self: Self,
@@ -143,7 +165,7 @@ function keeperOptions(self: Self, { me, timeout }: State, peer: Domid, tid: num
 }
 
 function addTube(state: State, key: string, keeper: Pid): void {
-  const tube: Tube = { key, keeper, port: undefined, successors: [], invitedAgain: false };
+  const tube: Tube = { key, keeper, port: undefined, closers: [], successors: [], invitedAgain: false };
   state.tubes.set(key, tube);
   state.keepers.set(keeper, tube);
 }
@@ -171,6 +193,7 @@ function onKeeperExit(self: Self, state: State, keeper: Pid, reason: unknown): v
   state.tubes.delete(tube.key);
   const pending = state.pending.indexOf(keeper);
   if (pending !== -1) state.pending.splice(pending, 1);
+  for (const from of tube.closers) gen_server.reply(self, from, 'ok');
 
   const [side, peer, tid] = parseKey(tube.key);
   if (side === 'acceptor' && tube.invitedAgain) startAcceptor(self, state, peer, tid);

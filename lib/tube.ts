@@ -42,7 +42,10 @@ export async function open(self: Self, domid: Domid, tid = 0): Promise<Result<Po
   );
 }
 
-/** Waits for the next tube that another domain opens to this one. Several processes may wait; each gets one. */
+/**
+ * Waits for the next tube that another domain opens to this one. Several processes may wait; each gets one.
+ * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone.
+ */
 export async function accept(self: Self): Promise<Result<Port>> {
   return gen_server.call<TubeCall, 'accept'>(self, TUBE_SERVER, 'accept', 'infinity');
 }

@@ -93,7 +93,8 @@ class Wakeup {
 
   void close() {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (std::exchange(open_, false)) function_.Release();
+    // Not Release(): a call that is under way would come after the object it is for may have been collected.
+    if (std::exchange(open_, false)) function_.Abort();
   }
 
  private:
@@ -126,21 +127,29 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     napi_add_env_cleanup_hook(env, &ReactorObject::onCleanup, this);
   }
 
-  std::shared_ptr<ling::Reactor> reactor() const { return reactor_; }
+  std::shared_ptr<ling::Reactor> reactor() const {
+    if (reactor_ == nullptr) throw ling::BadInput("this reactor has been stopped");
+    return reactor_;
+  }
 
  private:
   Napi::Value Number(const CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(number_)); }
 
   Napi::Value Add(const CallbackInfo& info) {
-    const uint64_t token = guarded(info.Env(), [&] { return reactor_->add(fdOf(info[0])); });
+    const uint64_t token = guarded(info.Env(), [&] { return reactor()->add(fdOf(info[0])); });
     return Napi::Number::New(info.Env(), static_cast<double>(token));
   }
 
-  void Remove(const CallbackInfo& info) { reactor_->remove(token(info[0])); }
-  void Arm(const CallbackInfo& info) { reactor_->arm(token(info[0])); }
+  void Remove(const CallbackInfo& info) {
+    if (reactor_ != nullptr) reactor_->remove(token(info[0]));
+  }
+
+  void Arm(const CallbackInfo& info) {
+    if (reactor_ != nullptr) reactor_->arm(token(info[0]));
+  }
 
   void WantRoom(const CallbackInfo& info) {
-    guarded(info.Env(), [&] { reactor_->wantRoom(token(info[0]), info[1].As<Napi::Boolean>()); });
+    guarded(info.Env(), [&] { reactor()->wantRoom(token(info[0]), info[1].As<Napi::Boolean>()); });
   }
 
   Napi::Value Attach(const CallbackInfo& info) {
@@ -149,15 +158,10 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     const bool can = ling::LoopWatch::available() && napi_get_uv_event_loop(env, &loop) == napi_ok;
     if (!can) return Napi::Boolean::New(env, false);
     loopWatch_ = guarded(env, [&] {
-      return ling::LoopWatch::start(loop, reactor_->fd(), [this] {
+      return ling::LoopWatch::start(loop, reactor()->fd(), [this] {
         reactor_->poll();
         const Napi::HandleScope scope(Env());
-        try {
-          deliver();
-        } catch (const Napi::Error& error) {
-          // No JavaScript is below this on the stack that could catch it.
-          napi_fatal_exception(Env(), error.Value());
-        }
+        deliver();
       });
     });
     // The loop watches from here on; the thread-safe function would only keep it alive a second time.
@@ -179,14 +183,34 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     reactor_->stop();
     wakeup_->close();
     if (loopWatch_ != nullptr) std::exchange(loopWatch_, nullptr)->close();
+    // Its descriptors go as soon as the thread that runs it, and the tubes that are still open, have let go of it.
+    reactor_ = nullptr;
   }
 
+  // By statuses instead of C++ exceptions: in a worker that is being terminated there is nothing to throw, and
+  // trying to aborts the whole OS process.
   void deliver() {
+    if (stopped_) return;
     const std::vector<uint64_t> tokens = reactor_->ready();
-    if (stopped_ || tokens.empty()) return;
-    auto array = Napi::Array::New(Env(), tokens.size());
-    for (uint32_t i = 0; i < tokens.size(); i++) array.Set(i, static_cast<double>(tokens[i]));
-    onReady_.MakeCallback(Env().Global(), {array});
+    if (tokens.empty()) return;
+    napi_value array;
+    if (napi_create_array_with_length(Env(), tokens.size(), &array) != napi_ok) return;
+    for (uint32_t i = 0; i < tokens.size(); i++) {
+      napi_value token;
+      if (napi_create_double(Env(), static_cast<double>(tokens[i]), &token) != napi_ok) return;
+      if (napi_set_element(Env(), array, i, token) != napi_ok) return;
+    }
+    napi_make_callback(Env(), nullptr, Env().Global(), onReady_.Value(), 1, &array, nullptr);
+    reportException();
+  }
+
+  // As an uncaught one: below the callback is no JavaScript that could catch it, and Node only warns of what a
+  // thread-safe function throws.
+  void reportException() {
+    bool pending = false;
+    napi_value error;
+    if (napi_is_exception_pending(Env(), &pending) != napi_ok || !pending) return;
+    if (napi_get_and_clear_last_exception(Env(), &error) == napi_ok) napi_fatal_exception(Env(), error);
   }
 
   static uint64_t token(const Napi::Value& value) {

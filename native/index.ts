@@ -32,7 +32,10 @@ export interface Reactor {
   wantRoom(token: number, want: boolean): void;
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
-  /** Ends the waiting, on whatever thread; nothing is called any more. Until then the event loop is kept alive. */
+  /**
+   * Ends the waiting, on whatever thread; nothing is called any more, and nothing can be added. Until then the event
+   * loop is kept alive.
+   */
   stop(): void;
 }
 

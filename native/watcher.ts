@@ -2,6 +2,7 @@
  * Readiness of descriptors as callbacks, with the waiting done on a thread of its own or by this one's loop.
  */
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { Reactor } from './index.js';
 
@@ -15,19 +16,21 @@ export interface Watch {
 export class Watcher {
   readonly reactor: Reactor;
   readonly #callbacks = new Map<number, () => void>();
-  readonly #stopAtExit = (): void => this.reactor.stop();
   #thread: Piscina | undefined;
 
   private constructor() {
     this.reactor = new Reactor((tokens) => {
       for (const token of tokens) this.#callbacks.get(token)?.();
     });
-    // A thread that is blocked in native code cannot be ended from outside: process.exit would wait for it.
-    process.once('exit', this.#stopAtExit);
+    running.add(this.reactor);
   }
 
-  /** A watcher whose waiting is done by a worker thread, so that this thread is only woken for what it has to do. */
+  /**
+   * A watcher whose waiting is done by a worker thread, so that this thread is only woken for what it has to do. Inside
+   * a worker it is the worker's own loop: Worker.terminate would wait for a thread below it, and nobody could end that.
+   */
   static onThread(): Watcher {
+    if (!isMainThread) return Watcher.onLoop();
     const watcher = new Watcher();
     watcher.#startThread();
     return watcher;
@@ -65,7 +68,7 @@ export class Watcher {
 
   /** Ends the waiting and the thread; no callback is called any more, and the event loop is let go. */
   async close(): Promise<void> {
-    process.removeListener('exit', this.#stopAtExit);
+    running.delete(this.reactor);
     this.#callbacks.clear();
     this.reactor.stop();
     await this.#thread?.destroy();
@@ -86,3 +89,10 @@ export class Watcher {
     });
   }
 }
+
+const running = new Set<Reactor>();
+
+// A thread that is blocked in native code cannot be ended from outside: process.exit would wait for it.
+process.once('exit', () => {
+  for (const reactor of running) reactor.stop();
+});

@@ -16,11 +16,23 @@ export function defaultRunDirectory(env: NodeJS.ProcessEnv = process.env): strin
 /** Makes the directory if it is not there, mode 0700. Whether it was made, so that its maker can remove it. */
 export function makeRunDirectory(directory: string): boolean {
   const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined;
-  // Anybody may have made /tmp/ling-tubes-<uid> first, to listen there in our place.
-  const { uid, mode } = fs.lstatSync(directory);
-  if (uid !== process.getuid?.()) throw new RunDirectoryError(`${directory} belongs to another user`);
-  if (!made && mode & 0o022) throw new RunDirectoryError(`${directory} can be written by other users`);
+  checkRunDirectory(directory);
   return made;
+}
+
+/**
+ * Anybody may have made /tmp/ling-tubes-<uid> first, to listen there in our place: a directory that is there has to be
+ * this user's, who alone can write to it. Throws RunDirectoryError if it is not.
+ */
+export function checkRunDirectory(directory: string): void {
+  // The link, if it is one, and what it leads to.
+  const found = [fs.lstatSync, fs.statSync].map((stat) => stat(directory, { throwIfNoEntry: false }));
+  if (found.some((stats) => stats && stats.uid !== process.getuid?.())) {
+    throw new RunDirectoryError(`${directory} belongs to another user`);
+  }
+  if ((found[1]?.mode ?? 0) & 0o022) {
+    throw new RunDirectoryError(`${directory} can be written by other users`);
+  }
 }
 
 /** The classic socket of xenstored: each client is domain 0. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { closeFd, connectUnix, lockDirectory } from '../native/index.js';
-import { domainSocket } from './run-directory.js';
+import { checkRunDirectory, domainSocket } from './run-directory.js';
 
 export class LingdStartError extends Error {
   readonly code = 'ERR_LINGD_START';
@@ -16,14 +16,15 @@ const RETRY = 10;
 
 /**
  * A connected socket to the lingd of a run directory; starts one if there is none. Of many OS processes that do
- * so at once, one succeeds and all are connected to it. Throws what the system says of the directory, or
- * LingdStartError with what lingd printed.
+ * so at once, one succeeds and all are connected to it. Throws RunDirectoryError for a directory that others have a hand
+ * in, what the system says of it, or LingdStartError with what lingd printed.
  */
 export async function connectToLingd(directory: string): Promise<number> {
   const deadline = Date.now() + PATIENCE;
   let starting: StartingLingd | undefined;
   try {
     for (;;) {
+      checkRunDirectory(directory);
       const fd = tryConnect(directory);
       if (fd !== undefined) return fd;
       if (starting?.failure) throw new LingdStartError(starting.failure);

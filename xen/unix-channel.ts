@@ -45,8 +45,8 @@ export class UnixChannel implements PacketChannel {
    * Nothing is sent on a closed channel. A peer that leaves 16 MiB unread is cut off.
    */
   send(packet: Packet, fds: readonly number[] = []): void {
-    const bytes = encodePacket(packet);
     if (this.#closed) return fds.forEach(closeFd);
+    const bytes = encodeOrClose(packet, fds);
     this.#outgoing.push({ bytes, fds });
     this.#unsent += bytes.length;
     if (this.#unsent > MOST_UNSENT) return this.#end(new Error('the peer does not read what it is sent'));
@@ -77,6 +77,7 @@ export class UnixChannel implements PacketChannel {
   #receive(): boolean {
     if (this.#closed) return false;
     const { bytes, closed, fds } = receiveWithFds(this.#fd, incoming);
+    const earlier = this.#fds.length;
     this.#fds.push(...fds);
     if (closed) {
       this.#end(undefined);
@@ -87,10 +88,12 @@ export class UnixChannel implements PacketChannel {
     if (this.#fds.length > MOST_UNCLAIMED_FDS)
       throw new Error('more descriptors than packets that could use them');
     // The kernel ends a read behind the message that carried descriptors, so they are the last packet's, or the
-    // one's that has only begun.
-    const owner = this.#decoder.partial ? undefined : packets.at(-1);
+    // one's that has only begun: then the first packet of a later read is theirs.
+    const last = this.#decoder.partial ? undefined : packets.at(-1);
     for (const packet of packets) {
-      this.onPacket(packet, packet === owner ? this.#fds.splice(0) : []);
+      if (this.#closed) break;
+      const count = packet === last ? this.#fds.length : packet === packets[0] ? earlier : 0;
+      this.onPacket(packet, this.#fds.splice(0, count));
     }
     return true;
   }
@@ -151,9 +154,18 @@ export class UnixChannel implements PacketChannel {
     this.#closed = true;
     this.#watch.close();
     closeFd(this.#fd);
-    this.#fds.forEach(closeFd);
+    this.#fds.splice(0).forEach(closeFd);
     for (const { fds } of this.#outgoing) fds.forEach(closeFd);
     this.#outgoing = [];
     this.onClose(error);
+  }
+}
+
+function encodeOrClose(packet: Packet, fds: readonly number[]): Buffer {
+  try {
+    return encodePacket(packet);
+  } catch (error) {
+    fds.forEach(closeFd);
+    throw error;
   }
 }

@@ -17,6 +17,7 @@ import type { UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { XenstoreConnection, XenstoreServer } from '../xenstore/server.js';
 import { type Packet, XS_ERROR } from '../xenstore/wire.js';
+import { makeDescriptors } from './descriptors.js';
 import type { EventChannels } from './event-channels.js';
 import type { GrantTable } from './grant-table.js';
 
@@ -70,7 +71,8 @@ export class DomainConnection {
     this.#xenstoreConnection.close();
     grants.endAllOf(this.domid);
     channels.closeAllOf(this.domid);
-    xenstore.rm(this.#home);
+    // Domain 0 may have removed it, with all above it.
+    if (xenstore.read(this.#home)) xenstore.rm(this.#home);
     if (xenstore.isIntroduced(this.domid)) xenstore.release(this.domid);
   }
 
@@ -164,7 +166,7 @@ export class DomainConnection {
     const memories = [...new Set(pages.map(({ fd }) => fd))];
     if (memories.length > MOST_MEMORIES) throw new XenstoreError('E2BIG');
     const places = pages.flatMap(({ fd, page }) => [memories.indexOf(fd), page]);
-    return { payload: encodeNumbers(...places), fds: memories.map(dupFd) };
+    return { payload: encodeNumbers(...places), fds: makeDescriptors(memories.map((fd) => () => dupFd(fd))) };
   }
 }
 

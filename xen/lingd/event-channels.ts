@@ -1,6 +1,7 @@
 import { closeFd, createEventFd, dupFd } from '../../native/index.js';
 import type { Domid } from '../hypervisor.js';
 import { XenstoreError } from '../xenstore/errors.js';
+import { makeDescriptors } from './descriptors.js';
 
 interface Channel {
   readonly peer: Domid;
@@ -21,12 +22,15 @@ export class EventChannels {
 
   /** An unbound channel that `peer` may bind. The descriptors are the caller's to close. */
   allocate(owner: Domid, peer: Domid): { port: number } & Doorbells {
-    const offer = { kick: createEventFd(), wait: createEventFd() };
+    const channel: Channel = { peer, offer: undefined };
+    const port = this.#add(owner, channel);
     try {
-      const port = this.#add(owner, { peer, offer });
-      return { port, kick: dupFd(offer.wait), wait: dupFd(offer.kick) };
+      const offer = toDoorbells(makeDescriptors([createEventFd, createEventFd]));
+      channel.offer = offer;
+      const own = makeDescriptors([() => dupFd(offer.wait), () => dupFd(offer.kick)]);
+      return { port, ...toDoorbells(own) };
     } catch (error) {
-      withdraw({ peer, offer });
+      this.close(owner, port);
       throw error;
     }
   }
@@ -66,6 +70,10 @@ export class EventChannels {
     table.channels.set(port, channel);
     return port;
   }
+}
+
+function toDoorbells([kick, wait]: number[]): Doorbells {
+  return { kick: kick as number, wait: wait as number };
 }
 
 function withdraw(channel: Channel): void {

@@ -24,19 +24,36 @@ export interface LingdOptions {
   readonly onIdle?: () => void;
 }
 
+/**
+ * What a domain may use up of the Xenstore. Xen's figures are for a few devices; these are for a thousand tubes, and
+ * their directories.
+ */
+const QUOTA = {
+  nodes: 32_768,
+  watches: 4096,
+  transactions: 1024,
+  nodeSize: 65_536,
+  memory: 32 * 1024 * 1024,
+};
+
+const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
+/** After how many milliseconds to try again. */
+const ACCEPT_AGAIN = 50;
+
 export class Lingd {
   readonly #options: LingdOptions;
   readonly #lock: number;
   readonly #madeDirectory: boolean;
   readonly #watcher = Watcher.onLoop();
   readonly #listeners: { fd: number; watch: Watch }[] = [];
-  readonly #xenstore = new XenstoreServer();
+  readonly #xenstore = new XenstoreServer({ quota: QUOTA });
   readonly #grants = new GrantTable();
   readonly #channels = new EventChannels();
   readonly #domains = new Map<Domid, DomainConnection>();
   readonly #connections = new Set<UnixChannel>();
   #lastDomid = 0;
   #idle: NodeJS.Timeout | undefined;
+  #stopping: Promise<void> | undefined;
 
   /** Serves a run directory; undefined when another lingd serves it already. Throws what the system throws. */
   static start(options: LingdOptions): Lingd | undefined {
@@ -45,8 +62,18 @@ export class Lingd {
       const lock = lockDirectory(options.directory);
       if (lock === -1) return undefined;
       // A lingd that was just leaving may have removed the directory between the two.
-      if (isStill(options.directory, lock)) return new Lingd(options, lock, made);
+      if (isStill(options.directory, lock)) return Lingd.#serve(options, lock, made);
       closeFd(lock);
+    }
+  }
+
+  static #serve(options: LingdOptions, lock: number, madeDirectory: boolean): Lingd {
+    try {
+      return new Lingd(options, lock, madeDirectory);
+    } catch (error) {
+      closeFd(lock);
+      if (madeDirectory) removeIfEmpty(options.directory);
+      throw error;
     }
   }
 
@@ -65,8 +92,13 @@ export class Lingd {
     this.#armIdle(FIRST_CLIENT);
   }
 
-  /** Ends every connection and removes what lingd has made in the file system. */
-  async stop(): Promise<void> {
+  /** Ends every connection and removes what lingd has made in the file system. Can be called more than once. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     clearTimeout(this.#idle);
     const { directory } = this.#options;
     fs.rmSync(domainSocket(directory), { force: true });
@@ -86,16 +118,27 @@ export class Lingd {
     const fd = listenUnix(path);
     const watch = this.#watcher.watch(fd, () => {
       watch.arm();
-      for (let client = acceptUnix(fd); client !== -1; client = acceptUnix(fd)) {
+      this.#accept(fd, connect);
+    });
+    watch.arm();
+    this.#listeners.push({ fd, watch });
+  }
+
+  #accept(listener: number, connect: (channel: UnixChannel) => void): void {
+    if (this.#stopping) return;
+    try {
+      for (let client = acceptUnix(listener); client !== -1; client = acceptUnix(listener)) {
         const channel = new UnixChannel(this.#watcher, client);
         this.#connections.add(channel);
         clearTimeout(this.#idle);
         connect(channel);
         channel.start();
       }
-    });
-    watch.arm();
-    this.#listeners.push({ fd, watch });
+    } catch (error) {
+      if (!OUT_OF_DESCRIPTORS.has((error as NodeJS.ErrnoException).code)) throw error;
+      // Whoever waits is served as soon as somebody has left.
+      setTimeout(() => this.#accept(listener, connect), ACCEPT_AGAIN).unref();
+    }
   }
 
   /** A client of the classic socket is a part of domain 0, as on Xen. */

@@ -15,7 +15,7 @@ export interface RequestOptions {
 export interface ClientOptions {
   /** Takes what a watch's callback threw. Without it that becomes an uncaught exception. */
   readonly onError?: (error: unknown) => void;
-  /** Takes descriptors that came with what nobody waits for, so that they can be closed. */
+  /** Takes descriptors that came with what nobody waits for, or could not be sent, so that they can be closed. */
   readonly onStrayFds?: (fds: readonly number[]) => void;
 }
 
@@ -165,12 +165,15 @@ export class XenstoreClient {
 
   /**
    * Sends a request of any type and gives its answer, which has to be of the same type. The descriptors go along,
-   * taken over by the channel even where this fails; those of the answer are the caller's.
+   * taken over even where this fails; those of the answer are the caller's.
    */
   request(type: number, payload: Buffer, { txId = 0, fds }: RequestOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) throw new XenstoreError('ENOTCONN', undefined, { cause: this.#ended });
-      if (payload.length > wire.PAYLOAD_MAX) throw new XenstoreError('E2BIG');
+      const refusal = this.#refusal(payload);
+      if (refusal) {
+        if (fds) this.#onStrayFds(fds);
+        throw refusal;
+      }
       const reqId = this.#freeRequestId();
       // Before sending, as a channel in memory answers at once.
       this.#outstanding.set(reqId, { type, resolve, reject });
@@ -188,6 +191,11 @@ export class XenstoreClient {
     if (this.#ended !== undefined) return;
     this.#end(undefined);
     this.#channel.close();
+  }
+
+  #refusal(payload: Buffer): XenstoreError | undefined {
+    if (this.#ended !== undefined) return new XenstoreError('ENOTCONN', undefined, { cause: this.#ended });
+    return payload.length > wire.PAYLOAD_MAX ? new XenstoreError('E2BIG') : undefined;
   }
 
   async #ask(type: number, payload: Buffer, txId = 0): Promise<Buffer> {

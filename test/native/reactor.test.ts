@@ -1,0 +1,174 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { closeFd, createEventFd, Reactor } from '#native';
+import { type Watch, Watcher } from '#native/watcher';
+import { eventually, holdings } from '../support/residue';
+
+let before: ReturnType<typeof holdings>;
+beforeEach(() => {
+  before = holdings();
+});
+afterEach(() => eventually(holdings, before));
+
+function ring(fd: number): void {
+  fs.writeSync(fd, new Uint8Array(new BigUint64Array([1n]).buffer));
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+
+describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
+  let watcher: Watcher;
+  let fd: number;
+  let watch: Watch;
+  let called: number;
+
+  beforeEach(() => {
+    watcher = Watcher[kind]();
+    fd = createEventFd();
+    called = 0;
+    watch = watcher.watch(fd, () => {
+      called++;
+    });
+  });
+  afterEach(async () => {
+    await watcher.close();
+    closeFd(fd);
+  });
+
+  test('calls back once for every time it was armed, however often it is rung', async () => {
+    ring(fd);
+    await turn();
+    expect(called).toBe(0);
+    for (let round = 1; round <= 3; round++) {
+      watch.arm();
+      ring(fd);
+      ring(fd);
+      await eventually(() => called, round);
+      ring(fd);
+      await turn();
+      expect(called).toBe(round);
+    }
+  });
+
+  test('does not call for what is closed, nor after its own end', async () => {
+    watch.arm();
+    watch.close();
+    ring(fd);
+    await turn();
+    const other = watcher.watch(fd, () => {
+      called++;
+    });
+    other.arm();
+    await watcher.close();
+    ring(fd);
+    await turn();
+    expect(called).toBe(0);
+    other.arm();
+    other.close();
+  });
+
+  test('watches many at a time, each for itself', async () => {
+    const fds = Array.from({ length: 200 }, createEventFd);
+    const rung: number[] = [];
+    for (const [i, each] of fds.entries()) watcher.watch(each, () => rung.push(i)).arm();
+    for (const each of fds.filter((_, i) => i % 2 === 0)) ring(each);
+    await eventually(
+      () => rung.toSorted((a, b) => a - b),
+      fds.flatMap((_, i) => (i % 2 === 0 ? [i] : [])),
+    );
+    fds.forEach(closeFd);
+  });
+
+  test('can be closed from its own callback', async () => {
+    const closed = new Promise<void>((resolve) => {
+      watch.close();
+      watcher.watch(fd, () => void watcher.close().then(resolve)).arm();
+    });
+    ring(fd);
+    await closed;
+  });
+
+  test('refuses what cannot be watched', () => {
+    expect(() => watcher.watch(-1, () => {})).toThrow(
+      expect.objectContaining({ code: 'EBADF', syscall: 'epoll_ctl' }),
+    );
+  });
+});
+
+test('a reactor that is stopped takes nothing more, and can be told so twice', () => {
+  const reactor = new Reactor(() => {});
+  const fd = createEventFd();
+  const token = reactor.add(fd);
+  reactor.stop();
+  reactor.stop();
+  reactor.arm(token);
+  reactor.remove(token);
+  expect(() => reactor.add(fd)).toThrow('stopped');
+  expect(() => reactor.attach()).toThrow('stopped');
+  closeFd(fd);
+});
+
+describe('an OS process with a watcher', () => {
+  const HEAD = `
+    const { Watcher } = require('./dist/native/watcher.js');
+    const { createEventFd } = require('./dist/native/index.js');
+    const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+    const fs = require('node:fs');
+    const ring = (fd) => fs.writeSync(fd, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
+    const fd = createEventFd();`;
+
+  function run(program: string): { status: number | null; printed: string; ms: number } {
+    const start = performance.now();
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', HEAD + program], {
+      cwd: path.join(__dirname, '../..'),
+      timeout: 10_000,
+      encoding: 'utf8',
+    });
+    return { status, printed: stdout + stderr, ms: performance.now() - start };
+  }
+
+  test.each(['onThread', 'onLoop'])('%s ends at once by process.exit, in a callback and outside', (kind) => {
+    for (const program of [
+      `const w = Watcher.${kind}(); w.watch(fd, () => process.exit(7)).arm(); ring(fd);`,
+      `Watcher.${kind}(); setTimeout(() => process.exit(7), 50);`,
+      `Watcher.${kind}(); process.exit(7);`,
+    ]) {
+      expect(run(program)).toMatchObject({ status: 7, printed: '' });
+    }
+  });
+
+  test.each(['onThread', 'onLoop'])('%s ends by itself once the watcher is closed', (kind) => {
+    expect(run(`Watcher.${kind}().close();`)).toMatchObject({ status: 0, printed: '' });
+  });
+
+  test.each(['onThread', 'onLoop'])('%s reports what a callback throws as uncaught', (kind) => {
+    const { status, printed } = run(
+      `const w = Watcher.${kind}(); w.watch(fd, () => { throw new Error('mine'); }).arm(); ring(fd);`,
+    );
+    expect(status).toBe(1);
+    expect(printed).toContain('Error: mine');
+  });
+
+  test.each(['onThread', 'onLoop'])(
+    '%s in a worker thread: the worker can be terminated and can exit',
+    (kind) => {
+      const worker = (last: string): string => `${HEAD}
+      const w = Watcher.${kind}();
+      w.watch(fd, () => ${last}).arm();
+      ring(fd);`;
+      for (const last of ["parentPort.postMessage('up')", 'process.exit()', 'w.close()']) {
+        const { status, printed } = run(`
+        const worker = new Worker(${JSON.stringify(worker(last))}, { eval: true });
+        worker.on('message', () => worker.terminate()).on('exit', () => console.log('over'));`);
+        expect([status, printed]).toEqual([0, 'over\n']);
+      }
+    },
+  );
+
+  test('twenty watchers are nothing to be warned of', () => {
+    expect(
+      run('const all = Array.from({ length: 20 }, () => Watcher.onLoop()); for (const w of all) w.close();'),
+    ).toMatchObject({ status: 0, printed: '' });
+  });
+});

@@ -1,0 +1,29 @@
+// Runs the function that a test sends it: see program.ts.
+const heard = [];
+let wake = () => {};
+
+process.once('message', async ({ source, args }) => {
+  process.on('message', (message) => {
+    heard.push(message);
+    wake();
+  });
+  // biome-ignore lint/security/noGlobalEval: the source is the test's own.
+  const body = eval(`(${source})`);
+  // What is said is sent before this ends.
+  let sent = Promise.resolve();
+  const say = (message) => {
+    sent = new Promise((resolve) => process.send(message, resolve));
+  };
+  await body({ ling: require('ling-tubes'), say, listen }, ...args);
+  await sent;
+  process.disconnect();
+});
+
+async function listen() {
+  while (heard.length === 0) {
+    await new Promise((resolve) => {
+      wake = resolve;
+    });
+  }
+  return heard.shift();
+}
