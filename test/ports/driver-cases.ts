@@ -98,7 +98,11 @@ export const driverCases: Record<string, Play> = {
 
   call_001: (w, self) => {
     const p = w.drv('A');
-    const terms = ['foo', ['a', list(1, 2.5, chars('s')), Buffer.from('b'), new Map([['k', 'v']])], list()];
+    const terms = [
+      'foo',
+      ['a', list<unknown>(1, 2.5, chars('s')), Buffer.from('b'), new Map([['k', 'v']])],
+      list(),
+    ];
     return list(...terms.map((term) => self.port_call(p, 1, term)));
   },
   call_003: (w, self) => {
