@@ -50,6 +50,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options, cleanUp: CleanUp): Promise<Figures> {
+  checkInput(options.reads);
+  checkInput(options.genome);
   const { reads, longest } = await surveyFastq(options.reads);
   const genome = await readFasta(options.genome);
   const shares = partition(genome, options.workers, Math.max(0, longest - 1));
@@ -80,6 +82,12 @@ async function run(options: Options, cleanUp: CleanUp): Promise<Figures> {
   );
   await writer.close();
   return toFigures(path.resolve(options.out), shares.length, outcome);
+}
+
+/** Reads are gone through twice, which a pipe does not allow; what is not there is told by whoever reads it. */
+function checkInput(file: string): void {
+  const status = fs.statSync(file, { throwIfNoEntry: false });
+  if (status && !status.isFile()) throw new InputError(file, undefined, 'expected a regular file');
 }
 
 /** A file to write that is neither of those to read. */
