@@ -485,6 +485,28 @@ describe('port_control', () => {
   });
 });
 
+describe('links', () => {
+  test('one that has ended is no link any more, also where the port goes on', async () => {
+    await run(async (self) => {
+      const port = self.open_port('echo');
+      const [, ref] = self.spawn_monitor((other) => void other.link(port));
+      expect(await self.receive()).toEqual(['DOWN', ref, 'process', expect.anything(), 'normal']);
+      expect(self.port_info(port, 'links')).toEqual(['links', list(self.pid)]);
+    });
+  });
+
+  test('an exit signal over none is ignored', async () => {
+    await run(async (self) => {
+      const port = self.open_port('echo');
+      self.unlink(port);
+      for (const reason of ['normal', 'boom', 'kill']) {
+        port.receiver?.signal({ type: 'exit', from: self.pid, reason, linked: true });
+      }
+      expect(self.ports()).toEqual(list(port));
+    });
+  });
+});
+
 test('caller and owner are told apart', async () => {
   const seen: unknown[] = [];
   const driver = addDriver({
