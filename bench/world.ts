@@ -18,7 +18,7 @@ export class World {
 
   /** With a directory for them, every program leaves a CPU profile there. */
   constructor(readonly profiles?: string) {
-    const args = ['--rundir', this.directory, '--foreground'];
+    const args = ['--rundir', this.directory, '--foreground', '--linger', '30'];
     this.lingd = fork(path.join(__dirname, '../bin/lingd.js'), args, {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <napi.h>
 
 #include "event_loop.h"
@@ -145,7 +146,8 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
   }
 
   void Arm(const CallbackInfo& info) {
-    if (reactor_ != nullptr) reactor_->arm(token(info[0]));
+    if (reactor_ == nullptr) return;
+    guarded(info.Env(), [&] { reactor_->arm(token(info[0])); });
   }
 
   void WantRoom(const CallbackInfo& info) {
@@ -342,8 +344,13 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
                                                         static_cast<int>(lengths.ElementLength())));
   }
 
-  Napi::Value ArmPackets(const CallbackInfo& info) { return Napi::Number::New(info.Env(), end(info).armPackets()); }
-  Napi::Value ArmRoom(const CallbackInfo& info) { return Napi::Number::New(info.Env(), end(info).armRoom()); }
+  Napi::Value ArmPackets(const CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return end(info).armPackets(); }));
+  }
+
+  Napi::Value ArmRoom(const CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return end(info).armRoom(); }));
+  }
 
   Napi::Value Counters(const CallbackInfo& info) {
     const ling::Counters& counters = end(info).counters();
@@ -421,6 +428,9 @@ Napi::Value DupFd(const CallbackInfo& info) {
   return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])).release(); }));
 }
 
+// A system call that cannot fail.
+void YieldCore(const CallbackInfo&) { sched_yield(); }
+
 void CloseFd(const CallbackInfo& info) { const ling::Fd closed(fdOf(info[0])); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -446,6 +456,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("receiveWithFds", ReceiveWithFds);
   define("dupFd", DupFd);
   define("closeFd", CloseFd);
+  define("yieldCore", YieldCore);
   define("lockDirectory", LockDirectory);
   return exports;
 }

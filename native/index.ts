@@ -109,6 +109,8 @@ interface Native {
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
   dupFd(fd: number): number;
   closeFd(fd: number): void;
+  /** Lets another thread that waits for this core run first. */
+  yieldCore(): void;
   /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
   lockDirectory(path: string): number;
 }
@@ -140,5 +142,6 @@ export const {
   receiveWithFds,
   dupFd,
   closeFd,
+  yieldCore,
   lockDirectory,
 } = addon;

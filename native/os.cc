@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include "ring_layout.h"
@@ -95,6 +96,12 @@ void ring(int eventFd) {
   const uint64_t one = 1;
   // EAGAIN would mean 2^64 - 2 rings that nobody has read: the waiter is woken already.
   [[maybe_unused]] const ssize_t written = ::write(eventFd, &one, sizeof one);
+}
+
+void silence(int eventFd) {
+  uint64_t rings;
+  const iovec into{&rings, sizeof rings};
+  [[maybe_unused]] const ssize_t read = ::preadv2(eventFd, &into, 1, -1, RWF_NOWAIT);
 }
 
 Fd listenUnix(const std::string& path) {

@@ -78,9 +78,11 @@ class SharedPages {
 
 Fd duplicate(int fd);
 
-// A doorbell. Nobody ever reads it: waiters use edge-triggered epoll, where every write is an edge.
+// A doorbell: stays rung until it is silenced.
 Fd createEventFd();
 void ring(int eventFd);
+// Never waits, whatever the peer, who holds the same open file, has done to its flags.
+void silence(int eventFd);
 
 struct Received {
   size_t bytes;

@@ -8,26 +8,29 @@ const LARGEST_PACKET = 4096;
  * more than a packet. A packet is a view on its slab, which is free again when all of its packets are garbage.
  */
 export class PacketReader {
-  readonly #lengths = new Uint32Array(LARGEST_BATCH);
-  #slab = new Uint8Array(newSlab());
+  /** None while packets are being handed out: whoever takes one may end up reading another ring. */
+  #spare: Uint32Array | undefined = new Uint32Array(LARGEST_BATCH);
+  #slab = Buffer.from(newSlab());
   #offset = 0;
 
   /** Hands out up to 31 waiting packets, oldest first. Returns how many there were, or BROKEN. */
   read(end: TubeEnd, take: (packet: Buffer) => void): number {
     if (this.#slab.length - this.#offset < LARGEST_PACKET) {
-      this.#slab = new Uint8Array(newSlab());
+      this.#slab = Buffer.from(newSlab());
       this.#offset = 0;
     }
-    const count = end.read(this.#slab, this.#offset, this.#lengths);
-    // All views first: whoever takes a packet may end up reading another ring into the same slab.
-    const { buffer } = this.#slab;
-    const packets: Buffer[] = [];
+    const lengths = this.#spare ?? new Uint32Array(LARGEST_BATCH);
+    this.#spare = undefined;
+    const slab = this.#slab;
+    let start = this.#offset;
+    const count = end.read(slab, start, lengths);
+    for (let i = 0; i < count; i++) this.#offset += lengths[i] as number;
     for (let i = 0; i < count; i++) {
-      const length = this.#lengths[i] as number;
-      packets.push(Buffer.from(buffer, this.#offset, length));
-      this.#offset += length;
+      const next = start + (lengths[i] as number);
+      take(slab.subarray(start, next));
+      start = next;
     }
-    for (const packet of packets) take(packet);
+    this.#spare = lengths;
     return count;
   }
 }

@@ -8,6 +8,8 @@ namespace {
 
 constexpr uint64_t CONTROL = 0;
 constexpr uint32_t READABLE = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t SILENT = EPOLLONESHOT;
+constexpr uint32_t RUNG_ONCE = EPOLLIN | EPOLLONESHOT;
 constexpr int EVENTS_AT_ONCE = 64;
 
 void control(int epoll, int operation, int fd, uint32_t events, uint64_t token) {
@@ -36,12 +38,12 @@ Reactor::Reactor(std::function<void()> notify)
   control(epoll_.get(), EPOLL_CTL_ADD, control_.get(), EPOLLIN, CONTROL);
 }
 
-uint64_t Reactor::add(int fd) {
+uint64_t Reactor::add(int fd, WatchOf kind) {
   std::lock_guard<std::mutex> lock(mutex_);
   const uint64_t token = ++lastToken_;
-  watches_.emplace(token, std::make_shared<Watch>(fd));
+  watches_.emplace(token, std::make_shared<Watch>(fd, kind));
   try {
-    control(epoll_.get(), EPOLL_CTL_ADD, fd, READABLE, token);
+    control(epoll_.get(), EPOLL_CTL_ADD, fd, kind == WatchOf::DOORBELL ? SILENT : READABLE, token);
   } catch (...) {
     watches_.erase(token);
     throw;
@@ -60,14 +62,17 @@ void Reactor::remove(uint64_t token) {
 void Reactor::wantRoom(uint64_t token, bool want) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = watches_.find(token);
-  if (found == watches_.end()) return;
+  if (found == watches_.end() || found->second->kind != WatchOf::SOCKET) return;
   control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, want ? READABLE | EPOLLOUT : READABLE, token);
 }
 
 void Reactor::arm(uint64_t token) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = watches_.find(token);
-  if (found != watches_.end()) found->second->armed.store(true, std::memory_order_seq_cst);
+  if (found == watches_.end() || found->second->armed.exchange(true) || found->second->kind != WatchOf::DOORBELL) return;
+  // What has been rung for until here is seen by the look that follows. A ring after this is an event.
+  silence(found->second->fd);
+  control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, RUNG_ONCE, token);
 }
 
 std::vector<uint64_t> Reactor::ready() {

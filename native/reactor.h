@@ -1,10 +1,13 @@
 // Waits on many descriptors with one epoll, on whatever thread calls run(), and tells the owner which of them
 // want attention.
 //
-// Every watch is edge-triggered and has to be armed: an event on a watch that is not armed is dropped, because
-// its owner is awake and will look for itself. Before it sleeps the owner arms the watch and then looks once
-// more; an event in between is either seen by that look or wakes it. (Otherwise a packet is lost between the
-// two, or a busy owner is woken for every packet.)
+// Every watch has to be armed and reports once: an event on a watch that is not armed is dropped, because its
+// owner is awake and will look for itself. Before it sleeps the owner arms the watch and then looks once more; an
+// event in between is either seen by that look or wakes it. (Otherwise a packet is lost between the two, or a busy
+// owner is woken for every packet.)
+//
+// A socket is watched all the time, by its edges. A doorbell that is not armed is not even looked at by the kernel:
+// peers ring it far more often than anybody sleeps, and no ring may wake a thread only to be dropped.
 #pragma once
 
 #include <atomic>
@@ -19,9 +22,12 @@
 
 namespace ling {
 
+enum class WatchOf { SOCKET, DOORBELL };
+
 struct Watch {
-  explicit Watch(int descriptor) : fd(descriptor) {}
+  Watch(int descriptor, WatchOf what) : fd(descriptor), kind(what) {}
   const int fd;
+  const WatchOf kind;
   std::atomic<bool> armed{false};
 };
 
@@ -32,9 +38,9 @@ class Reactor {
 
   // Starts watching; the token names the watch and is never used again. The descriptor stays the caller's,
   // who must remove() the watch before closing it.
-  uint64_t add(int fd);
+  uint64_t add(int fd, WatchOf kind = WatchOf::SOCKET);
   void remove(uint64_t token);
-  // Whether room to write is an event too; off at first, as on a socket every read of the peer makes one.
+  // Whether room to write on a socket is an event too; off at first, as on a socket every read of the peer makes one.
   void wantRoom(uint64_t token, bool want);
   void arm(uint64_t token);
   // The tokens that have become ready since the last call.

@@ -30,9 +30,9 @@ TubeEnd::TubeEnd(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages,
       receiving_(std::move(receiving)),
       writer_(ringOf(checkSize(pages_), side == Side::OPENER), buffersOf(pages_, side == Side::OPENER)),
       reader_(ringOf(pages_, side == Side::ACCEPTOR), buffersOf(pages_, side == Side::ACCEPTOR)) {
-  packetsToken_ = reactor_->add(receiving_.wait.get());
+  packetsToken_ = reactor_->add(receiving_.wait.get(), WatchOf::DOORBELL);
   try {
-    roomToken_ = reactor_->add(sending_.wait.get());
+    roomToken_ = reactor_->add(sending_.wait.get(), WatchOf::DOORBELL);
   } catch (...) {
     reactor_->remove(packetsToken_);
     throw;
@@ -61,6 +61,8 @@ int TubeEnd::write(const uint8_t* data, uint32_t len) {
 void TubeEnd::flush() {
   if (unannounced_ == 0) return;
   unannounced_ = 0;
+  // A reader that arms its doorbell too late to hear this looks at the ring after that, and sees the packets.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
   ring(sending_.kick.get());
 }
 

@@ -13,6 +13,7 @@ import {
 import { PacketReader } from '../../native/packet-reader.js';
 import { type Domid, type EventChannel, type Hypervisor, isDomid } from '../../xen/hypervisor.js';
 import type { Driver, DriverInstance, DriverPort } from '../driver.js';
+import { Patience } from './patience.js';
 
 /** The accepting side: makes and grants the ring. Peer domid -> 0, ring reference, channel tx, channel rx. */
 export const TUBE_OPEN = 1;
@@ -27,6 +28,8 @@ export const TUBE_HANGUP = 4;
 const BATCH = 512;
 /** A full ring. */
 const RING_PACKETS = 31;
+/** Worth telling a sender of: fewer only if no more come soon. */
+const MANY_SLOTS = 16;
 
 /**
  * LING's tube driver: packets of 1 to 4096 bytes through memory shared with another domain. The operations of
@@ -63,7 +66,12 @@ class Tube implements DriverInstance {
   #starting = false;
   #stopped = false;
   #flushing = false;
-  #polling = false;
+  #looking = false;
+  readonly #packets = new Patience();
+  readonly #room = new Patience();
+  /** The doorbell will say when there is anything to look for. */
+  #packetsArmed = false;
+  #roomArmed = false;
   #counters = NO_COUNTERS;
   /** Callers of SEND_SLOTS that wait for room. */
   #waiting: Pid[] = [];
@@ -102,7 +110,7 @@ class Tube implements DriverInstance {
       case TUBE_SEND_SLOTS:
         if (data.length !== 0 || !this.#end) return MALFORMED;
         this.#waiting.push(this.#port.caller() as Pid);
-        this.#answerWaiting(this.#end);
+        if (this.#answerWaiting()) this.#lookSoon();
         return encode();
       case TUBE_HANGUP:
         if (data.length !== 0) return MALFORMED;
@@ -207,9 +215,15 @@ class Tube implements DriverInstance {
       receiving.wait,
     ]);
     this.#end = end;
-    this.#hypervisor.watcher.on(end.packetsToken, () => this.#receive());
-    this.#hypervisor.watcher.on(end.roomToken, () => this.#answerWaiting(end));
-    this.#receive();
+    this.#hypervisor.watcher.on(end.packetsToken, () => {
+      this.#packetsArmed = false;
+      this.#look();
+    });
+    this.#hypervisor.watcher.on(end.roomToken, () => {
+      this.#roomArmed = false;
+      this.#look();
+    });
+    this.#look();
   }
 
   #release(): void {
@@ -227,48 +241,83 @@ class Tube implements DriverInstance {
   // ---- Packets
 
   /**
-   * Delivers what waits. As long as packets come the ring is looked at again in the next turn of the event loop,
-   * without a doorbell; only an empty one is armed, and looked at once more, before this sleeps.
+   * Delivers what waits and answers who waits for room. As long as there is anything to do, or soon will be, this
+   * looks again in the next turn of the event loop, without a doorbell; only when that is armed, and there still is
+   * nothing, it sleeps.
    */
-  #receive(): void {
-    if (this.#polling) return;
-    const delivered = this.#deliver(BATCH);
-    const end = this.#end;
-    if (!end || (delivered === 0 && end.armPackets() === 0)) return;
-    this.#polling = true;
-    setImmediate(() => {
-      this.#polling = false;
-      this.#receive();
-    });
+  readonly #look = (): void => {
+    if (this.#looking) return;
+    const packets = this.#receive();
+    const room = this.#answerWaiting();
+    if (packets || room) this.#lookSoon();
+  };
+
+  #lookSoon(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    setImmediate(this.#lookAgain);
   }
 
-  /** Up to about `most` packets to the owner; how many there were. */
-  #deliver(most: number): number {
+  readonly #lookAgain = (): void => {
+    this.#looking = false;
+    this.#look();
+  };
+
+  /** Answers whether to look again soon. */
+  #receive(): boolean {
+    const end = this.#end;
+    if (!end || this.#packetsArmed) return false;
+    if (this.#deliver(BATCH, RING_PACKETS) > 0) {
+      this.#packets.rewarded();
+      return true;
+    }
+    if (this.#packets.goesOn()) return true;
+    // Nonsense is looked at again as well.
+    this.#packetsArmed = this.#end === end && end.armPackets() === 0;
+    return !this.#packetsArmed;
+  }
+
+  readonly #take = (packet: Buffer): void => this.#port.output(packet);
+
+  /**
+   * Up to about `most` packets to the owner, in batches, until one is smaller than `least`: a full ring or 1. How
+   * many there were. After a batch that is neither full nor empty the ring, or else the slab, is at its end.
+   */
+  #deliver(most: number, least: number): number {
     let delivered = 0;
     while (this.#end && delivered < most) {
-      const count = this.#reader.read(this.#end, (packet) => this.#port.output(packet));
+      const count = this.#reader.read(this.#end, this.#take);
       if (count === BROKEN) {
         this.#port.failure('eproto');
         break;
       }
-      if (count === 0) break;
       delivered += count;
+      if (count < least) break;
     }
     return delivered;
   }
 
   /** What the peer had sent is at most a full ring; more than that it is still writing, for whatever reason. */
   #hangUp(): void {
-    this.#deliver(RING_PACKETS);
+    this.#deliver(RING_PACKETS, 1);
     this.#port.failure_eof();
   }
 
-  #answerWaiting(end: TubeEnd): void {
-    if (this.#waiting.length === 0) return;
-    const slots = end.armRoom();
-    if (slots === BROKEN) return this.#port.failure('eproto');
-    if (slots === 0) return;
+  /** Answers whether to look again soon. */
+  #answerWaiting(): boolean {
+    const end = this.#end;
+    if (!end || this.#roomArmed || this.#waiting.length === 0) return false;
+    let slots = end.freeSlots();
+    if (slots < MANY_SLOTS && slots !== BROKEN) {
+      if (this.#room.goesOn()) return true;
+      if (slots === 0) slots = end.armRoom();
+      this.#roomArmed = slots === 0;
+    }
+    if (slots === BROKEN) this.#port.failure('eproto');
+    if (slots <= 0) return false;
+    this.#room.rewarded();
     for (const pid of this.#waiting.splice(0)) this.#port.send_term(pid, ['can_send', this.#port.id, slots]);
+    return false;
   }
 }
 
