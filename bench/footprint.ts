@@ -5,9 +5,6 @@ import type { ResidentProgram } from './programs/resident.js';
 import type { Case, Question, Sample } from './question.js';
 import type { Program, World } from './world.js';
 
-/** What starting has left to do is done by then. */
-const SETTLE = 500;
-
 export const footprint: Question = {
   name: 'footprint',
   title: 'What it costs when nothing happens',
@@ -24,7 +21,7 @@ export const footprint: Question = {
   ],
   mostRounds: 3,
   cases: (effort) => {
-    const seconds = effort === 'quick' ? 0.5 : 3;
+    const seconds = effort === 'quick' ? 0.2 : 3;
     return [
       ...[0, 1, 10].map((domains) => lingdWith(domains, seconds)),
       resident('bare Node.js', { domain: false }, seconds),
@@ -90,7 +87,8 @@ function start(world: World, argument: ResidentProgram): Program {
 }
 
 async function look(pid: number, seconds: number): Promise<Sample> {
-  await sleep(SETTLE);
+  // What starting has left to do is done by then.
+  await sleep(Math.min(500, seconds * 500));
   const before = footprintOf(pid);
   await sleep(seconds * 1000);
   const after = footprintOf(pid);
