@@ -8,7 +8,7 @@ export interface Traffic {
   packetsReceived: number;
   bytesSent: number;
   bytesReceived: number;
-  /** Packets that found the tube full; pacing by can_send makes it 0. */
+  /** Packets that found a tube full, of those that are open; pacing by can_send makes it 0. */
   drops: number;
 }
 
@@ -67,5 +67,12 @@ export class Link {
 
   post(message: Buffer, sender?: gen_server.From): void {
     this.parcels.push({ message, packets: packetCount(message.length), next: 0, sender });
+  }
+  /** Takes out everybody who waits for the tube: it is gone. */
+  takeWaiting(): gen_server.From[] {
+    const calls = [...(this.calling ? [this.calling] : []), ...this.calls.splice(0)];
+    this.calling = undefined;
+    const senders = this.parcels.splice(0).map(({ sender }) => sender);
+    return [...calls.map(({ from }) => from), ...senders.filter((sender) => sender !== undefined)];
   }
 }

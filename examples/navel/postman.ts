@@ -88,13 +88,8 @@ class Postman {
     const { self, link, backlog } = this;
     if (link.peer === undefined) self.send_after(INTRODUCTION, self.pid, ['introduction', link.tube]);
     this.#pump();
+    while (backlog.length > 0 && !this.#isOver) await this.#handle(backlog.shift());
     let handled = 0;
-    for (const message of backlog) {
-      if (this.#isOver) break;
-      await this.#handle(message);
-      handled++;
-    }
-    backlog.splice(0, handled);
     while (!this.#isOver) {
       await this.#handle(await self.receive());
       // A name has to be there, because it is by name that the server finds the next postman.
@@ -274,10 +269,8 @@ class Postman {
     const callers = requests
       .filter((message) => isTuple(message) && (message[0] === 'call' || message[0] === 'send'))
       .map((message) => message[1] as gen_server.From);
-    const open = [link.calling, ...link.calls].map((call) => call?.from);
-    const senders = link.parcels.map(({ sender }) => sender);
-    for (const from of [...open, ...senders, ...callers]) {
-      if (from) gen_server.reply(self, from, ['badrpc', 'nodedown']);
+    for (const from of [...link.takeWaiting(), ...callers]) {
+      gen_server.reply(self, from, ['badrpc', 'nodedown']);
     }
     if (link.connecting)
       gen_server.reply(self, link.connecting, ['error', reason === 'normal' ? 'closed' : reason]);

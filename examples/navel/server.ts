@@ -134,12 +134,15 @@ async function connect(
   else gen_server.reply(self, from, opened);
 }
 
-/** Neither traps exits: a tube that breaks before it has a postman takes them along. */
+/** Neither who accepts nor who opens traps exits: a tube that breaks before it has a postman takes them along. */
 function onExit(self: Self, state: State, pid: Pid, reason: unknown): void {
   if (pid === state.acceptor) {
     // Without tube_server there is nothing to accept, and no sense in trying.
     if (isTuple(reason)) return self.exit(reason);
     state.acceptor = startAcceptor(self, state);
+  }
+  for (const { postman, link } of state.byTube.values()) {
+    if (postman === pid) return onKilled(self, state, link, reason);
   }
   const from = state.connectors.get(pid);
   if (from === undefined) return;
@@ -190,6 +193,12 @@ function onOver(self: Self, state: State, link: Link, reason: unknown): void {
   state.byTube.delete(link.tube);
   state.byNode.delete(connection.node);
   for (const pid of state.subscribers.keys()) self.send(pid, ['nodedown', connection.node, reason]);
+}
+
+/** A postman was ended by somebody, and its tube with it, so it cannot tell those who wait. */
+function onKilled(self: Self, state: State, link: Link, reason: unknown): void {
+  for (const from of link.takeWaiting()) gen_server.reply(self, from, ['badrpc', 'nodedown']);
+  onOver(self, state, link, reason);
 }
 
 // ---- What peers call

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { packetAt } from '#examples/navel/chunks';
 import { encodeMessage } from '#examples/navel/message';
 import * as navel from '#examples/navel/navel';
-import { boot, type Domain, list, ok, type Port, type Self, tube } from '#lib/index';
+import { boot, type Domain, list, ok, type Pid, type Port, type Self, tube } from '#lib/index';
 
 const PEER = path.resolve(__dirname, '../fixtures/navel/peer.js');
 const SIZES = [0, 1, 3999, 4000, 4001, 7999, 8000, 8001, 31 * 4000, 31 * 4000 + 1, 1_000_000];
@@ -51,6 +51,7 @@ async function ended(child: ChildProcess): Promise<void> {
 const EXPORTS: navel.Exports = {
   test: {
     whoAreYou: () => Buffer.from('here'),
+    whatNow: (self) => self.receive(never, { after: 500 }),
     record: (_self, value) => {
       received.push(value);
     },
@@ -117,7 +118,7 @@ describe('a call', () => {
 
   test('can be answered by a call back', async () => {
     await withPeers(['there'], async (self) => {
-      expect(String(await call(self, 'back', ['here']))).toBe('here');
+      expect(String(await call(self, 'back', ['here', 'whoAreYou']))).toBe('here');
     });
   });
 
@@ -184,10 +185,7 @@ describe('5000 messages each way, both sides sending', () => {
         const owners = new Set<unknown>();
         const [port] = self.ports();
         for (const i of numbers) {
-          // Some wait until they are sent, most do not.
-          const sent = navel.call_no_return(self, 'there', 'test', 'record', [i, Buffer.alloc(padding)]);
-          if (i % 10 !== 0) void sent;
-          await sent;
+          await navel.call_no_return(self, 'there', 'test', 'record', [i, Buffer.alloc(padding)]);
           owners.add((self.port_info(port as Port, 'connected') as [string, unknown])[1]);
         }
         expect(JSON.parse(String(await call(self, 'recorded')))).toEqual(numbers);
@@ -198,6 +196,24 @@ describe('5000 messages each way, both sides sending', () => {
       });
     },
   );
+
+  test('while a call of either side waits for its answer', async () => {
+    await withPeers(['there'], async (self) => {
+      const me = self.pid;
+      await navel.call_no_return(self, 'there', 'test', 'flood', ['here', 5000, 10]);
+      self.spawn(async (caller) => {
+        // There it calls back, and waits here, in vain, so that both calls are open all the time.
+        caller.send(me, ['answer', await call(caller, 'back', ['here', 'whatNow'])]);
+      });
+      for (let i = 0; i < 5000; i++) await navel.call_no_return(self, 'there', 'test', 'record', [i]);
+      const [, answer] = await self.receive(
+        (term): term is unknown[] => Array.isArray(term) && term[0] === 'answer',
+      );
+      expect(answer).toBe('ok');
+      expect(JSON.parse(String(await call(self, 'recorded')))).toHaveLength(5000);
+      while (received.length < 5000) await self.receive(never, { after: 10 });
+    });
+  });
 
   test('from processes that do not wait for the tube', async () => {
     await withPeers(['there'], async (self) => {
@@ -246,6 +262,21 @@ describe('a node that is killed', () => {
       );
       expect(await navel.nodes(self)).toEqual(list('elsewhere'));
       expect(await navel.call(self, 'elsewhere', 'test', 'echo', [1])).toBe(1);
+    });
+  });
+
+  test('is so, too, when its postman here is killed', async () => {
+    await withPeers(['there'], async (self) => {
+      const me = self.pid;
+      self.spawn(async (caller) => {
+        caller.send(me, ['answer', await call(caller, 'sleep', [60_000])]);
+      });
+      await self.receive(never, { after: 50 });
+      const [, postman] = self.port_info(self.ports()[0] as Port, 'connected') as [string, Pid];
+      self.exit(postman, 'kill');
+      const messages = [await self.receive(), await self.receive()];
+      expect(messages).toContainEqual(['nodedown', 'there', 'killed']);
+      expect(messages).toContainEqual(['answer', ['badrpc', 'nodedown']]);
     });
   });
 
