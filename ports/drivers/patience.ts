@@ -5,14 +5,16 @@ import { yieldCore } from '../../native/index.js';
  * Whether to look again soon or to sleep, for one who waits for another OS process: to sleep and to be woken takes
  * longer than a peer that is busy as well takes to answer, but only that one is worth looking for.
  *
- * So a wait begins by looking, for at most {@link LONGEST}. Each time that this was in vain, because the peer is slow,
- * or cannot run as this one keeps its core, twice as many waits are slept through from the start, up to 63 of 64.
+ * So a wait begins by looking, for at most {@link LONGEST}. Each time that this was in vain, because the peer is slow
+ * or has nothing to say, twice as many waits are slept through from the start, up to 63 of 64.
  */
 export class Patience {
   #waiting = false;
   #until = 0;
   #misses = 0;
   #sleeps = 0;
+  /** For so many waits the core is offered to others from the start. */
+  #polite = 0;
 
   /** Nothing is there: answers whether to look again soon. */
   goesOn(): boolean {
@@ -20,7 +22,8 @@ export class Patience {
     if (this.#until === 0) return false;
     const left = this.#until - performance.now();
     // The peer may have been put on this very core: then it has to run before anything can come.
-    if (left < LONGEST - AT_ONCE) yieldCore();
+    if (left < LONGEST - AT_ONCE && this.#polite === 0) this.#polite = POLITE;
+    if (this.#polite > 0) yieldCore();
     if (left > 0) return true;
     this.#until = 0;
     this.#misses = Math.min(this.#misses + 1, MOST_MISSES);
@@ -31,6 +34,7 @@ export class Patience {
   /** What was waited for, if it was, is there. */
   rewarded(): void {
     this.#waiting = false;
+    if (this.#polite > 0) this.#polite--;
     if (this.#until === 0) return;
     this.#until = 0;
     this.#misses = 0;
@@ -47,4 +51,5 @@ export class Patience {
 const LONGEST = os.availableParallelism() > 1 ? 0.1 : 0;
 /** Within so many milliseconds a peer that has a core of its own answers. */
 const AT_ONCE = 0.01;
+const POLITE = 32;
 const MOST_MISSES = 6;
