@@ -524,9 +524,9 @@ test('caller and owner are told apart', async () => {
       child.send(port, [self.pid, ['command', '']]);
     });
     await pause(self);
+    expect(driver.port().caller()).toBeUndefined();
     runtime.send(port, [self.pid, ['command', '']]);
     expect(seen).toEqual([...Array(3).fill([other, self.pid]), [undefined, self.pid]]);
-    expect(driver.port().caller()).toBeUndefined();
   });
 });
 
