@@ -98,7 +98,8 @@ describe('nesting deeper than the call stack', () => {
     test.each([1, 999, 1000, 1001, 300_000])(`${how}, %i deep`, (depth) => {
       let data: unknown = '';
       for (let i = 0; i < depth; i++) data = wrap(data);
-      expect(toBytes(data)).toEqual(Buffer.alloc(depth, 'x'));
+      // Not toEqual, which looks at each byte for long.
+      expect(Buffer.alloc(depth, 'x').equals(toBytes(data))).toBe(true);
     });
   }
 });
@@ -154,7 +155,7 @@ test('equals a naive flattening', () => {
     fc.property(data, (iodata) => {
       expect(Buffer.from(toBytes(iodata))).toEqual(naive(iodata));
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
