@@ -4,8 +4,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { Lingd } from '../xen/lingd/lingd.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
 
-/** Seconds without a connection before a lingd that was started by a domain leaves. */
-const LINGER = Number(process.env.LINGD_LINGER ?? 5);
+/** Seconds without a connection before a lingd that was started by a domain leaves, unless LINGD_LINGER says so. */
+const LINGER = '5';
 
 const options = new Command('lingd')
   .description('Domids, grants, event channels and Xenstore for the domains of one user on one box.')
@@ -21,7 +21,7 @@ main();
 
 function main(): void {
   const { rundir: directory, foreground } = options;
-  const linger = 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : LINGER));
+  const linger = 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand()));
   const lingd = start(directory, linger);
   if (!lingd) {
     // Started on demand this is the normal end of a race; by hand it is worth a word.
@@ -41,9 +41,17 @@ function start(directory: string, linger: number): Lingd | undefined {
   }
 }
 
-function fail(message: string): never {
+function lingerOnDemand(): number {
+  try {
+    return seconds(process.env.LINGD_LINGER ?? LINGER);
+  } catch (error) {
+    return fail(`LINGD_LINGER: ${(error as Error).message}`, 2);
+  }
+}
+
+function fail(message: string, status = 1): never {
   console.error(`lingd: ${message}`);
-  process.exit(1);
+  process.exit(status);
 }
 
 function seconds(text: string): number {

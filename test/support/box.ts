@@ -21,6 +21,7 @@ export class Box {
   readonly #before: Holdings = holdings();
   readonly #domains: Domain[] = [];
   readonly #programs: Program[] = [];
+  readonly #lingds: ChildProcess[] = [];
   readonly #clients: (() => Promise<void>)[] = [];
 
   async boot(options: BootOptions = {}): Promise<Domain> {
@@ -45,6 +46,7 @@ export class Box {
   /** A lingd in the foreground, that is listening. */
   async lingd(...args: string[]): Promise<ChildProcess> {
     const child = spawn(process.execPath, [LINGD, '--foreground', '--rundir', this.rundir, ...args]);
+    this.#lingds.push(child);
     await once(child.stdout, 'data');
     return child;
   }
@@ -54,6 +56,7 @@ export class Box {
     for (const close of this.#clients) await close();
     await Promise.all(this.#domains.map((domain) => domain.stop()));
     await Promise.all(this.#programs.map((program) => program.kill()));
+    for (const lingd of this.#lingds) lingd.kill();
     await eventually(() => processesWith(this.rundir), []);
     await this.#assertCleanedUp();
   }

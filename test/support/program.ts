@@ -27,7 +27,7 @@ export class Program {
   }
 
   private constructor(rundir: string, source: string, args: unknown[]) {
-    this.#child = fork(path.join(__dirname, 'program.js'), {
+    this.#child = fork(path.join(__dirname, 'run-program.js'), {
       env: { ...process.env, XENSTORED_RUNDIR: rundir },
       execArgv: [],
       silent: true,
