@@ -46,7 +46,13 @@ export type CloseRequest = ['close'];
 
 /** Runs the side that opens; the caller gets its answer from here. */
 export async function keepOpener(self: Self, options: TubeOptions, from: From): Promise<void> {
-  await new Opener(self, options, from).run();
+  const opener = new Opener(self, options, from);
+  try {
+    await opener.run();
+  } finally {
+    // A fault of ours must not leave the caller waiting.
+    opener.over('closed');
+  }
 }
 
 /** Runs the side that accepts, up to the end of the tube. */
@@ -84,7 +90,7 @@ abstract class Keeper {
   /** What this side has to remove at the end: its own directory, and nothing else that the peer will. */
   protected abstract leftovers(): string[];
   /** The tube is gone on this side: tell whoever is still to be told. */
-  protected abstract over(reason: string): void;
+  abstract over(reason: string): void;
 
   async run(): Promise<void> {
     const { self, options } = this;
@@ -181,6 +187,16 @@ abstract class Keeper {
     return port;
   }
 
+  /** What the driver answers; undefined when that has ended the port. */
+  protected async control(port: Port, operation: number, data: Buffer): Promise<Buffer | undefined> {
+    try {
+      return Buffer.from(await this.self.port_control(port, operation, data));
+    } catch (error) {
+      if ((error as { reason?: unknown }).reason === 'badarg') return undefined;
+      throw error;
+    }
+  }
+
   /** All writes or none. */
   protected async writeTogether(
     directory: string,
@@ -246,7 +262,7 @@ class Opener extends Keeper {
     return [...(this.#announced ? [nock] : []), ...(this.#invited && !this.peerSeen ? [tip] : [])];
   }
 
-  protected over(reason: string): void {
+  over(reason: string): void {
     this.#answer(['error', reason]);
   }
 
@@ -264,13 +280,16 @@ class Opener extends Keeper {
     this.#invited = true;
     // Whatever was seen of the last tube of this name.
     this.peerSeen = false;
+    // Made before the transaction, which would meet those of all other tubes to the same peer in their directory.
+    const own = await xenstore.mkdir(self, nock);
+    if (own !== 'ok') return this.fail(own[1]);
+    this.#announced = true;
     const announced = await this.writeTogether(nock, {
       [`${nock}/tip`]: tip,
       [`${nock}/state`]: INIT_WAIT,
       [`${tip}/nock`]: nock,
     });
     if (announced !== 'ok') return this.fail(announced[1]);
-    this.#announced = true;
     const watched = await this.#watch();
     return watched === 'ok' ? { type: 'ANNOUNCED' } : this.fail(watched[1]);
   }
@@ -290,8 +309,8 @@ class Opener extends Keeper {
     const numbers = found.map((result) => (result[0] === 'ok' ? result[1] : -1));
     if (numbers.some((number) => !isU32(number))) return this.fail('einval');
     const port = this.openPort();
-    const answer = await self.port_control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
-    if (answer[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
+    const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
+    if (answer?.[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
     // The other side may send as soon as it sees that this one is connected.
     if (!self.is_process_alive(this.#caller)) return { type: 'ABANDONED' };
     self.port_connect(port, this.#caller);
@@ -341,7 +360,7 @@ class Acceptor extends Keeper {
     return this.#greeted ? [this.own] : [];
   }
 
-  protected over(): void {
+  over(): void {
     // A caller whom the server had sent here would otherwise wait for nothing.
     if (this.#accepted) this.self.send(this.options.server, ['unserved', this.#accepted]);
   }
@@ -361,10 +380,8 @@ class Acceptor extends Keeper {
     const { self } = this;
     const { tip } = this.keys;
     const port = this.openPort();
-    const answer = Buffer.from(
-      (await self.port_control(port, TUBE_OPEN, encode(this.options.peer))) as Buffer,
-    );
-    if (answer[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
+    const answer = await this.control(port, TUBE_OPEN, encode(this.options.peer));
+    if (answer?.[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
     const offered = await this.writeTogether(tip, {
       [`${tip}/ring-ref`]: answer.readUInt32BE(1),
       [`${tip}/event-channel-tx`]: answer.readUInt32BE(5),

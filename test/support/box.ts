@@ -21,7 +21,6 @@ export class Box {
   readonly #before: Holdings = holdings();
   readonly #domains: Domain[] = [];
   readonly #programs: Program[] = [];
-  readonly #lingds: ChildProcess[] = [];
   readonly #clients: (() => Promise<void>)[] = [];
 
   async boot(options: BootOptions = {}): Promise<Domain> {
@@ -46,7 +45,6 @@ export class Box {
   /** A lingd in the foreground, that is listening. */
   async lingd(...args: string[]): Promise<ChildProcess> {
     const child = spawn(process.execPath, [LINGD, '--foreground', '--rundir', this.rundir, ...args]);
-    this.#lingds.push(child);
     await once(child.stdout, 'data');
     return child;
   }
@@ -56,7 +54,8 @@ export class Box {
     for (const close of this.#clients) await close();
     await Promise.all(this.#domains.map((domain) => domain.stop()));
     await Promise.all(this.#programs.map((program) => program.kill()));
-    for (const lingd of this.#lingds) lingd.kill();
+    // It would leave by itself, a little later.
+    for (const pid of processesWith(this.rundir)) process.kill(pid);
     await eventually(() => processesWith(this.rundir), []);
     await this.#assertCleanedUp();
   }

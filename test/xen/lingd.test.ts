@@ -546,15 +546,19 @@ describe('what lingd is sent', () => {
       box.run(async ({ ling, say }) => {
         const domain = await ling.boot();
         say(domain.domid);
-        await domain.run(async (self) => {
-          const tubes = [1, 2, 3].map((tid) => ling.tube.open(self, domain.domid, tid));
-          for (const _ of tubes) await ling.tube.accept(self);
-          say('open');
-          await self.receive();
-        });
+        let open = 0;
+        for (const tid of [1, 2, 3, 0, 0, 0]) {
+          domain.spawn(async (self) => {
+            ling.ok(await (tid ? ling.tube.open(self, domain.domid, tid) : ling.tube.accept(self)));
+            if (++open === 6) say('open');
+            await self.receive((m): m is never => m === undefined);
+          });
+        }
+        await new Promise(() => {});
       }),
     );
-    for (const program of programs) await program.hear();
+    for (const program of programs)
+      expect([await program.hear(), await program.hear()]).toEqual([expect.any(Number), 'open']);
     await Promise.all(programs.map((program) => program.kill()));
     await eventually(() => tool.directory('/local/domain'), []);
     await eventually(() => descriptorsOf(lingd.pid as number), start);

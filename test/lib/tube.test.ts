@@ -1,0 +1,506 @@
+import { type Domain, isData, ok, type Port, type Self, tube, xenstore } from 'ling-tubes';
+import { TIP } from '#xen/tube-handshake';
+import { Box } from '../support/box';
+import { eventually, holdings } from '../support/residue';
+
+let box: Box;
+let a: Domain;
+let b: Domain;
+
+beforeEach(async () => {
+  box = new Box();
+  a = await box.boot({ name: 'a', tubeTimeout: 400 });
+  b = await box.boot({ name: 'b', tubeTimeout: 400 });
+});
+afterEach(() => box.close());
+
+/** Both ends of a tube, each in the hands of a process that stays, and with what it has got. */
+class End {
+  readonly got: string[] = [];
+  ended: unknown;
+  self!: Self;
+  tube!: Port;
+
+  static async pair(opener: Domain, acceptor: Domain, tid = 0): Promise<[End, End]> {
+    return Promise.all([
+      new End().start(opener, (self) => tube.open(self, acceptor.domid, tid)),
+      new End().start(acceptor, (self) => tube.accept(self)),
+    ]);
+  }
+
+  start(domain: Domain, get: (self: Self) => Promise<['ok', Port] | ['error', string]>): Promise<this> {
+    return new Promise((resolve, reject) => {
+      domain.spawn(async (self) => {
+        self.process_flag('trap_exit', true);
+        this.self = self;
+        try {
+          this.tube = ok(await get(self));
+        } catch (error) {
+          reject(error);
+          return;
+        }
+        resolve(this);
+        while (this.ended === undefined) {
+          const message = (await self.receive()) as unknown[];
+          if (message[0] === 'EXIT' && message[1] === this.tube) this.ended = message[2];
+          else if (message[0] === this.tube) this.got.push(String((message[1] as unknown[])[1]));
+        }
+        await self.receive((message): message is 'over' => message === 'over');
+      });
+    });
+  }
+
+  send(data: string | Buffer): void {
+    this.self.port_command(this.tube, data);
+  }
+}
+
+/** Everything below /local/domain, with values. */
+async function snapshot(): Promise<Record<string, string>> {
+  const client = box.client('socket');
+  const found: Record<string, string> = {};
+  const visit = async (path: string): Promise<void> => {
+    found[path] = await client.readString(path);
+    for (const name of await client.directory(path)) await visit(`${path}/${name}`);
+  };
+  await visit('/local/domain');
+  return found;
+}
+
+describe('opening and accepting', () => {
+  test.each(['open', 'accept'])('in either order: %s first', async (first) => {
+    const open = (): Promise<End> => new End().start(a, (self) => tube.open(self, b.domid, 5));
+    const accept = (): Promise<End> => new End().start(b, (self) => tube.accept(self));
+    const [one, other] = first === 'open' ? [open, accept] : [accept, open];
+    const begun = one();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const ends = await Promise.all([begun, other()]);
+    ends[0].send('x');
+    await eventually(() => ends[1].got, ['x']);
+  });
+
+  test('both sides to each other at once, with the same tid, and to themselves', async () => {
+    const pairs = await Promise.all([End.pair(a, b, 1), End.pair(b, a, 1)]);
+    for (const [one, other] of pairs) {
+      one.send('x');
+      other.send('y');
+      await eventually(() => [one.got, other.got], [['y'], ['x']]);
+    }
+    const [self, same] = await End.pair(a, a);
+    self.send('me');
+    await eventually(() => same.got, ['me']);
+  });
+
+  test('a hundred tids at once', async () => {
+    const [c, d] = [await box.boot(), await box.boot()];
+    const tids = Array.from({ length: 100 }, (_, i) => (i === 99 ? 0xffff_ffff : i));
+    const pairs = await Promise.all(tids.map((tid) => End.pair(c, d, tid)));
+    for (const [one, other] of pairs) {
+      one.send(`${one.tube.id}`);
+      other.send(`${other.tube.id}`);
+    }
+    const sent = pairs.flatMap(([one, other]) => [`${one.tube.id}`, `${other.tube.id}`]).sort();
+    await eventually(() => pairs.flatMap(([one, other]) => [...one.got, ...other.got]).sort(), sent);
+  });
+
+  test('badarg for what is no domid or no tid', async () => {
+    const noDomids = [-1, 0x7ff0, '1', 1.5, undefined, null].map((domid) => [domid, 0]);
+    const noTids = [-1, 2 ** 32, '0', 0.5, null].map((tid) => [b.domid, tid]);
+    for (const [domid, tid] of [...noDomids, ...noTids] as [number, number][]) {
+      expect(await a.run((self) => tube.open(self, domid, tid))).toEqual(['error', 'badarg']);
+    }
+  });
+
+  test('not_found where there is no domain, or none that accepts', async () => {
+    box.client('domain');
+    expect(await a.run((self) => tube.open(self, 77))).toEqual(['error', 'not_found']);
+    expect(await a.run((self) => tube.open(self, 3))).toEqual(['error', 'not_found']);
+    expect(await a.run((self) => tube.open(self, 0))).toEqual(['error', 'not_found']);
+  });
+
+  test('exists for a tube that is open, or about to be', async () => {
+    const waiting = a.run((self) => tube.open(self, b.domid, 3));
+    const again = (): Promise<unknown> => a.run((self) => tube.open(self, b.domid, 3));
+    expect(await again()).toEqual(['error', 'exists']);
+    const [, second] = await Promise.all([waiting, b.run((self) => tube.accept(self))]);
+    expect(second[0]).toBe('ok');
+  });
+
+  test('timeout from a peer that never answers, and nothing is left of it', async () => {
+    const silent = box.client('domain');
+    await silent.mkdir(TIP);
+    await silent.setPerms(TIP, ['b3']);
+    await a.run((self) => tube.open(self, 3, 1));
+    const [tree, held] = [await snapshot(), holdings()];
+    const start = performance.now();
+    expect(await a.run((self) => tube.open(self, 3, 2))).toEqual(['error', 'timeout']);
+    expect(performance.now() - start).toBeGreaterThan(350);
+    expect(await snapshot()).toEqual(tree);
+    await eventually(() => holdings().mappings, held.mappings);
+  });
+
+  test('timeout from a peer that only ever says one thing, whatever that is', async () => {
+    const odd = box.client('domain');
+    await odd.mkdir(TIP);
+    await odd.setPerms(TIP, ['b3']);
+    await odd.watch(TIP, (path) => {
+      const [, tid] = /tip\/1\/(\d+)\/nock$/.exec(path) ?? [];
+      if (tid) void odd.write(`${TIP}/1/${tid}/state`, tid);
+    });
+    const results = await Promise.all(
+      [0, 1, 2, 3, 4, 5, 6, 99].map((tid) => a.run((self) => tube.open(self, 3, tid))),
+    );
+    expect(results.map(([, reason]) => reason)).toEqual([
+      'timeout',
+      'timeout',
+      'timeout',
+      'einval',
+      'closed',
+      'timeout',
+      'timeout',
+      'timeout',
+    ]);
+    await eventually(() => a.runtime.openPorts.size, 0);
+  });
+
+  test('a lying peer whose references and channels are wrong', async () => {
+    const liar = box.client('domain');
+    await liar.mkdir(TIP);
+    await liar.setPerms(TIP, ['b3']);
+    await liar.watch(TIP, async (path) => {
+      if (!path.endsWith('/nock')) return;
+      const tip = path.slice(0, -'/nock'.length);
+      for (const key of ['ring-ref', 'event-channel-tx', 'event-channel-rx'])
+        await liar.write(`${tip}/${key}`, '9');
+      await liar.write(`${tip}/state`, '3');
+    });
+    expect(await a.run((self) => tube.open(self, 3))).toEqual(['error', 'eacces']);
+    expect(a.runtime.openPorts.size).toBe(0);
+  });
+
+  test.each(['open', 'accept'] as const)(
+    'a caller of %s that is killed while it waits leaves nothing',
+    async (call) => {
+      const before = await snapshot();
+      const pid = a.spawn(async (self) => {
+        if (call === 'accept') await tube.accept(self);
+        else await tube.open(self, b.domid, 9);
+      });
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await a.run(async (self) => self.exit(pid, 'kill'));
+      // The next one to accept must not be given what was meant for the dead, nor wait behind it.
+      const [one, other] = await End.pair(b, a, 4);
+      one.send('x');
+      await eventually(() => other.got, ['x']);
+      await b.run((self) => tube.close(self, one.tube));
+      const withoutPeers = (tree: object): string[] =>
+        Object.keys(tree).filter((path) => !/(tip|nock)\/\d+$/.test(path));
+      await eventually(async () => withoutPeers(await snapshot()), withoutPeers(before));
+    },
+  );
+});
+
+describe('packets', () => {
+  test.each([1, 4096])('of %i bytes arrive as they are', async (size) => {
+    const [one, other] = await End.pair(a, b);
+    one.send('x'.repeat(size));
+    await eventually(() => other.got, ['x'.repeat(size)]);
+  });
+
+  test('that cannot be are badarg, and the tube is unharmed', async () => {
+    const [one, other] = await End.pair(a, b);
+    const packets = [Buffer.alloc(0), Buffer.alloc(4097), 'x'.repeat(4097), [], '', 5, {}, null, [256]];
+    for (const data of packets as string[]) {
+      expect(() => one.send(data)).toThrow(expect.objectContaining({ reason: 'badarg' }));
+    }
+    one.send('fine');
+    await eventually(() => other.got, ['fine']);
+  });
+
+  test('a full tube drops and counts; can_send says how many can be sent', async () => {
+    const [one, other] = await End.pair(a, b);
+    const { self } = one;
+    for (let i = 0; i < 40; i++) one.send(String(i));
+    expect(self.port_info(one.tube, 'drops')).toEqual(['drops', 9]);
+    await eventually(() => other.got.length, 31);
+    expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
+    await eventually(async () => a.run((asker) => tube.can_send(asker, one.tube)), ['ok', 31]);
+    const answer = await a.run(async (asker) => {
+      for (let i = 0; i < 31; i++) asker.port_command(one.tube, 'y');
+      expect(tube.can_send_async(asker, one.tube)).toBe('ok');
+      return asker.receive();
+    });
+    expect(answer).toEqual(['can_send', one.tube, expect.any(Number)]);
+    expect(await a.run((asker) => tube.can_send(asker, 'tube' as never))).toEqual(['error', 'badarg']);
+  });
+
+  test('can_send of a tube that closes meanwhile, or has closed', async () => {
+    const [one, other] = await End.pair(a, b);
+    const results = a.run(async (self) => {
+      // In one turn, so that the other side has not read yet.
+      for (let i = 0; i < 31; i++) self.port_command(one.tube, 'x');
+      expect(tube.can_send_async(self, one.tube)).toBe('ok');
+      self.port_close(one.tube);
+      return [await self.receive(), await tube.can_send(self, one.tube), tube.can_send_async(self, one.tube)];
+    });
+    expect(await results).toEqual([
+      ['can_send', one.tube, 'closed'],
+      ['error', 'badarg'],
+      ['error', 'badarg'],
+    ]);
+    await eventually(() => other.ended, 'normal');
+    expect(other.got).toHaveLength(31);
+  });
+
+  test('a hundred thousand of random sizes between two OS processes: all of them, in order', async () => {
+    const peer = box.run(async ({ ling, say }) => {
+      const { tube, ok, isData } = ling;
+      const domain = await ling.boot();
+      say(domain.domid);
+      const result = await domain.run(async (self) => {
+        const port = ok(await tube.accept(self));
+        let n = 0;
+        let wrong = 0;
+        let owner = self;
+        for (; n < 100_000; n++) {
+          const [, [, data]] = await owner.receive(isData(port));
+          const size = 4 + ((n * 7919) % (n % 10 === 0 ? 4093 : 100));
+          if (
+            data.length !== size ||
+            data.readUInt32LE() !== n ||
+            data[size - 1] !== (size > 4 ? n & 255 : data[3])
+          )
+            wrong++;
+        }
+        owner = self;
+        self.port_command(port, 'done');
+        return { n, wrong };
+      });
+      say(result);
+      await domain.stop();
+    });
+    const domid = await peer.hear<number>();
+    const answer = await a.run(async (self) => {
+      const port = ok(await tube.open(self, domid));
+      let room = 0;
+      for (let n = 0; n < 100_000; n++) {
+        if (room === 0) room = ok(await tube.can_send(self, port));
+        room--;
+        const size = 4 + ((n * 7919) % (n % 10 === 0 ? 4093 : 100));
+        const packet = Buffer.alloc(size, n & 255);
+        packet.writeUInt32LE(n);
+        self.port_command(port, packet);
+      }
+      const [, [, data]] = await self.receive(isData(port));
+      return [data.toString(), self.port_info(port, 'drops')];
+    });
+    expect(answer).toEqual(['done', ['drops', 0]]);
+    expect(await peer.hear()).toEqual({ n: 100_000, wrong: 0 });
+    expect(await peer.end()).toBe(0);
+  });
+
+  test('order is kept while the tube goes from process to process under load', async () => {
+    const sending = a.run(async (self) => {
+      const port = ok(await tube.open(self, b.domid));
+      for (let n = 0, room = 0; n < 5000; n++, room--) {
+        if (room === 0) room = ok(await tube.can_send(self, port));
+        self.port_command(port, String(n));
+      }
+      await self.receive((m): m is unknown => m === 'over' || (m as unknown[])[0] === port);
+    });
+    const got = await b.run(async (self) => {
+      const seen: number[] = [];
+      const port = ok(await tube.accept(self));
+      let done = (): void => {};
+      const finished = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      // Each takes a hundred, then hands on the tube and what it has got meanwhile.
+      const postman = async (me: Self): Promise<void> => {
+        for (let i = 0; i < 100; i++) seen.push(Number((await me.receive(isData(port)))[1][1]));
+        if (seen.length >= 5000) return done();
+        const next = me.spawn(postman);
+        me.port_connect(port, next);
+        // What has come before the tube was handed on comes first over there.
+        for (
+          let left = me.receive(isData(port), { after: 0 });
+          ;
+          left = me.receive(isData(port), { after: 0 })
+        ) {
+          const packet = await left;
+          if (packet === undefined) break;
+          me.send(next, packet);
+        }
+        await me.receive((m): m is never => m === undefined);
+      };
+      self.port_connect(port, self.spawn(postman));
+      await finished;
+      self.port_command(port, 'bye');
+      return seen;
+    });
+    expect(got).toEqual(Array.from({ length: 5000 }, (_, i) => i));
+    await sending;
+  });
+});
+
+describe('closing', () => {
+  const ways: Record<string, (one: End) => unknown> = {
+    'tube.close': (one) => a.run((self) => tube.close(self, one.tube)),
+    port_close: (one) => one.self.port_close(one.tube),
+    'the death of its owner': (one) => a.run(async (self) => self.exit(one.self.pid, 'kill')),
+    'domain.stop': () => a.stop(),
+  };
+
+  test.each(
+    Object.keys(ways).flatMap((way) => [
+      [way, 'opener'],
+      [way, 'acceptor'],
+    ]),
+  )('by %s on the side of the %s: the other side gets all that was sent, then the end', async (way, side) => {
+    const pair = side === 'opener' ? await End.pair(a, b) : (await End.pair(b, a)).reverse();
+    const [one, other] = pair as [End, End];
+    for (let i = 0; i < 31; i++) one.send(String(i));
+    await ways[way]?.(one);
+    await eventually(() => other.ended, 'normal');
+    expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
+    expect(await b.run((self) => tube.close(self, other.tube))).toEqual(['error', 'badarg']);
+    await eventually(
+      async () => Object.keys(await snapshot()).filter((path) => /(tip|nock)\/\d+\/./.test(path)),
+      [],
+    );
+    expect(b.runtime.openPorts.size).toBe(0);
+  });
+
+  test('by kill -9 of the OS process, on either side', async () => {
+    for (const verb of ['open', 'accept'] as const) {
+      const program = box.run(
+        async ({ ling, say }, domid, verb) => {
+          const domain = await ling.boot();
+          say(domain.domid);
+          await domain.run(async (self) => {
+            const result = verb === 'open' ? await ling.tube.open(self, domid) : await ling.tube.accept(self);
+            const port = ling.ok(result);
+            for (let i = 0; i < 31; i++) self.port_command(port, String(i));
+            say('sent');
+            await self.receive((m): m is never => m === undefined);
+          });
+        },
+        a.domid,
+        verb,
+      );
+      const domid = await program.hear<number>();
+      const end = await new End().start(a, (self) =>
+        verb === 'open' ? tube.accept(self) : tube.open(self, domid),
+      );
+      expect(await program.hear()).toBe('sent');
+      await program.kill();
+      await eventually(() => end.ended, 'normal');
+      expect(end.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
+    }
+  });
+
+  test('is one removal of the own directory on each side', async () => {
+    const [one, other] = await End.pair(a, b, 6);
+    const watching = box.client('socket');
+    const seen: string[] = [];
+    await watching.watch('/local/domain', (path) => seen.push(path));
+    seen.length = 0;
+    await a.run((self) => tube.close(self, one.tube));
+    await eventually(() => other.ended, 'normal');
+    const expected = [`/local/domain/1/data/nock/2/6`, `/local/domain/2/data/tip/1/6`];
+    await eventually(() => seen, expected);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen).toEqual(expected);
+  });
+
+  test('by many at once, on both sides: everybody gets an answer', async () => {
+    for (let round = 0; round < 5; round++) {
+      const [one, other] = await End.pair(a, b, round);
+      const closing = (domain: Domain, port: Port) =>
+        Array.from({ length: 10 }, () => domain.run((self) => tube.close(self, port)));
+      const results = await Promise.all([...closing(a, one.tube), ...closing(b, other.tube)]);
+      for (const result of results) expect(['ok', ['error', 'badarg']]).toContainEqual(result);
+    }
+  });
+
+  test('the same tid can be opened again at once, two hundred times', async () => {
+    const accepting = b.run(async (self) => {
+      for (let i = 0; i < 200; i++) {
+        const port = ok(await tube.accept(self));
+        self.port_command(port, String(i));
+        self.monitor('port', port);
+        await self.receive((m): m is unknown => (m as unknown[])[0] === 'DOWN');
+      }
+    });
+    const got = await a.run(async (self) => {
+      const seen: string[] = [];
+      for (let i = 0; i < 200; i++) {
+        const port = ok(await tube.open(self, b.domid));
+        seen.push((await self.receive(isData(port)))[1][1].toString());
+        expect(await tube.close(self, port)).toBe('ok');
+      }
+      return seen;
+    });
+    expect(got).toEqual(Array.from({ length: 200 }, (_, i) => String(i)));
+    await accepting;
+  });
+
+  test('a hundred times leaves no descriptor, mapping, node, port or process', async () => {
+    const cycle = async (tid: number, closer: number): Promise<void> => {
+      const [one, other] = await End.pair(a, b, tid);
+      one.send('x');
+      const [domain, end] = closer === 0 ? ([a, one] as const) : ([b, other] as const);
+      await domain.run((self) => tube.close(self, end.tube));
+      await eventually(() => [one.ended, other.ended], ['normal', 'normal']);
+      for (const end of [one, other]) end.self.runtime.send(end.self.pid, 'over');
+    };
+    await cycle(0, 0);
+    const look = async () => ({
+      processes: [a, b].map(({ runtime }) => runtime.processes().length),
+      ports: [a, b].map(({ runtime }) => runtime.openPorts.size),
+      held: { ...holdings(), descriptors: holdings().descriptors.filter((target) => target !== 'socket') },
+      tree: Object.keys(await snapshot()),
+    });
+    await eventually(() => [a, b].map(({ runtime }) => runtime.processes().length), [2, 2]);
+    const before = await look();
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 10 }, (_, i) => cycle(round * 10 + i, round % 2)));
+    }
+    // Each look has a Xenstore client more.
+    const withoutClients = ({ held, ...rest }: Awaited<ReturnType<typeof look>>) => ({
+      ...rest,
+      mappings: held.mappings,
+      memories: held.descriptors.filter((target) => target.includes('memfd')).length,
+    });
+    await eventually(async () => withoutClients(await look()), withoutClients(before));
+  });
+});
+
+describe('without lingd', () => {
+  test('tubes that are open go on; nothing new can be had; the domain says so once', async () => {
+    const lingdless = new Box();
+    const lingd = await lingdless.lingd();
+    const [c, d] = [await lingdless.boot(), await lingdless.boot()];
+    const [one, other] = await End.pair(c, d);
+    const accepting = d.run((self) => tube.accept(self));
+    let disconnected = 0;
+    c.on('disconnected', () => disconnected++);
+    lingd.kill('SIGKILL');
+    await eventually(() => disconnected, 1);
+    one.send('still');
+    other.send('here');
+    await eventually(() => [one.got, other.got], [['here'], ['still']]);
+    expect(await accepting).toEqual(['error', 'econnreset']);
+    expect(await d.run((self) => tube.accept(self))).toEqual(['error', 'enotconn']);
+    expect(await c.run((self) => tube.open(self, d.domid, 9))).toEqual(['error', 'enotconn']);
+    expect(await c.run((self) => xenstore.read(self, 'domid'))).toEqual(['error', 'enotconn']);
+    expect(await c.run((self) => xenstore.watch(self, 'data'))).toEqual(['error', 'enotconn']);
+    expect(await c.run((self) => tube.close(self, one.tube))).toBe('ok');
+    await Promise.all([c.stop(), d.stop()]);
+    // Another lingd takes the place, stale sockets and all.
+    const next = await lingdless.boot();
+    await next.stop();
+    await lingdless.close();
+    expect(disconnected).toBe(1);
+  });
+});
