@@ -1,32 +1,24 @@
 /**
  * The process behind one tube on one side: it runs the handshake, hands the port over, and removes the tube's
- * directory when either side is done with it. It waits for its own peer only.
+ * directory when either side is done with it. It waits for its own peer only. What differs between the two sides is
+ * in tube-opener.ts and tube-acceptor.ts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pid, Port } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
-import { TUBE_ATTACH, TUBE_HANGUP, TUBE_OPEN } from '../ports/drivers/tube.js';
+import { TUBE_HANGUP } from '../ports/drivers/tube.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import {
-  acceptorHandshake,
-  CONNECTED,
   FINAL_STATES,
   type Handshake,
   type HandshakeAction,
   type HandshakeEvent,
   type HandshakeState,
-  INIT_WAIT,
-  INITIALISED,
-  INITIALISING,
-  openerHandshake,
   peerEvent,
   type TubeKeys,
-  tubeKeys,
 } from '../xen/tube-handshake.js';
-import type { From } from './gen-server.js';
-import * as gen_server from './gen-server.js';
-import type { Done, Result } from './result.js';
+import type { Done } from './result.js';
 import * as xenstore from './xenstore.js';
 
 export interface TubeOptions {
@@ -39,32 +31,16 @@ export interface TubeOptions {
   readonly server: Pid;
 }
 
-/** From the server to a keeper on the accepting side: hand the tube to this caller of accept. */
-export type Accepted = ['accepted', From];
 /** From the server to a keeper: close the tube. */
 export type CloseRequest = ['close'];
 
-/** Runs the side that opens; the caller gets its answer from here. */
-export async function keepOpener(self: Self, options: TubeOptions, from: From): Promise<void> {
-  const opener = new Opener(self, options, from);
-  try {
-    await opener.run();
-  } finally {
-    // A fault of ours must not leave the caller waiting.
-    opener.over('closed');
-  }
-}
-
-/** Runs the side that accepts, up to the end of the tube. */
-export async function keepAcceptor(self: Self, options: TubeOptions): Promise<void> {
-  await new Acceptor(self, options).run();
-}
-
-abstract class Keeper {
+export abstract class Keeper {
   protected readonly keys: TubeKeys;
   protected port: Port | undefined;
   /** Whether the peer has ever said anything. */
   protected peerSeen = false;
+  /** How many packets the peer had left in the ring when it closed. */
+  protected lastWords = 0;
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
   readonly #handshake: Handshake;
@@ -115,8 +91,9 @@ abstract class Keeper {
   async #tryTo(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
     if (action !== 'hangUp') return this.act(action);
     // What the peer had sent is delivered before the owner hears of the end.
-    if (this.port && this.self.port_info(this.port, 'id') !== 'undefined') {
-      await this.self.port_control(this.port, TUBE_HANGUP, '');
+    if (this.port && this.isOpen(this.port)) {
+      const answer = await this.control(this.port, TUBE_HANGUP, Buffer.alloc(0));
+      this.lastWords = answer?.readUInt32BE(1) ?? 0;
     }
     return undefined;
   }
@@ -158,7 +135,7 @@ abstract class Keeper {
   async #cleanUp(): Promise<void> {
     const { self } = this;
     const outcome = this.#state.value;
-    if (this.port && self.port_info(this.port, 'id') !== 'undefined') self.port_close(this.port);
+    if (this.port && this.isOpen(this.port)) self.port_close(this.port);
     await xenstore.unwatch(self, this.theirs);
     for (const directory of this.leftovers()) await xenstore.delete(self, directory);
     this.over(this.failure ?? (outcome === 'timedOut' ? 'timeout' : 'closed'));
@@ -185,6 +162,18 @@ abstract class Keeper {
     this.port = port;
     this.self.send(this.options.server, ['port', this.self.pid, port]);
     return port;
+  }
+
+  protected isOpen(port: Port): boolean {
+    return this.self.port_info(port, 'id') !== 'undefined';
+  }
+
+  /** Why a linked port has closed, if its 'EXIT' message is there already. */
+  protected exitReasonOf(port: Port): string | undefined {
+    const isExit = (message: unknown): message is ['EXIT', Port, unknown] =>
+      isTuple(message) && message[0] === 'EXIT' && message[1] === port;
+    const exit = this.self.receive(isExit, { after: 0 });
+    return exit && !(exit instanceof Promise) && typeof exit[2] === 'string' ? exit[2] : undefined;
   }
 
   /** What the driver answers; undefined when that has ended the port. */
@@ -222,202 +211,8 @@ abstract class Keeper {
   }
 }
 
-class Opener extends Keeper {
-  protected readonly own = this.keys.nock;
-  protected readonly theirs = this.keys.tip;
-  #caller: Pid;
-  /** Who called open; undefined once answered. */
-  #from: From | undefined;
-  #watching = false;
-  /** The tip that this side has made; from the peer's first word on it is the peer's. */
-  #invited = false;
-  #announced = false;
-
-  constructor(self: Self, options: TubeOptions, from: From) {
-    super(self, options, openerHandshake as Handshake, tubeKeys(options.me, options.peer, options.tid));
-    this.#from = from;
-    this.#caller = from[0];
-    self.monitor('process', this.#caller);
-  }
-
-  protected act(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
-    switch (action) {
-      case 'announce':
-        return this.#announce();
-      case 'attach':
-        return this.#attach();
-      default:
-        this.#answer(['ok', this.port as Port]);
-        return Promise.resolve(undefined);
-    }
-  }
-
-  protected understand(message: unknown[]): HandshakeEvent | undefined {
-    // Once it has its tube, the caller's end is the port's business.
-    return message[0] === 'DOWN' && this.#from ? { type: 'ABANDONED' } : undefined;
-  }
-
-  protected leftovers(): string[] {
-    const { nock, tip } = this.keys;
-    return [...(this.#announced ? [nock] : []), ...(this.#invited && !this.peerSeen ? [tip] : [])];
-  }
-
-  over(reason: string): void {
-    this.#answer(['error', reason]);
-  }
-
-  async #announce(): Promise<HandshakeEvent | undefined> {
-    const { self } = this;
-    const { nock, tip } = this.keys;
-    if ((await xenstore.read(self, nock))[0] === 'ok') return this.fail('exists');
-    if ((await xenstore.read(self, tip))[0] === 'ok') {
-      // The last tube of this name: the other side will remove it in a moment, and the watch will say so.
-      await this.#watch();
-      return undefined;
-    }
-    const made = await xenstore.mkdir(self, tip);
-    if (made !== 'ok') return this.fail(REFUSED.has(made[1]) ? 'not_found' : made[1]);
-    this.#invited = true;
-    // Whatever was seen of the last tube of this name.
-    this.peerSeen = false;
-    // Made before the transaction, which would meet those of all other tubes to the same peer in their directory.
-    const own = await xenstore.mkdir(self, nock);
-    if (own !== 'ok') return this.fail(own[1]);
-    this.#announced = true;
-    const announced = await this.writeTogether(nock, {
-      [`${nock}/tip`]: tip,
-      [`${nock}/state`]: INIT_WAIT,
-      [`${tip}/nock`]: nock,
-    });
-    if (announced !== 'ok') return this.fail(announced[1]);
-    const watched = await this.#watch();
-    return watched === 'ok' ? { type: 'ANNOUNCED' } : this.fail(watched[1]);
-  }
-
-  async #watch(): Promise<Done> {
-    if (this.#watching) return 'ok';
-    this.#watching = true;
-    return this.watchPeer();
-  }
-
-  async #attach(): Promise<HandshakeEvent> {
-    const { self } = this;
-    const keys = ['ring-ref', 'event-channel-tx', 'event-channel-rx'];
-    const found = await Promise.all(
-      keys.map((key) => xenstore.read_integer(self, `${this.keys.tip}/${key}`)),
-    );
-    const numbers = found.map((result) => (result[0] === 'ok' ? result[1] : -1));
-    if (numbers.some((number) => !isU32(number))) return this.fail('einval');
-    const port = this.openPort();
-    const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
-    if (answer?.[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
-    // The other side may send as soon as it sees that this one is connected.
-    if (!self.is_process_alive(this.#caller)) return { type: 'ABANDONED' };
-    self.port_connect(port, this.#caller);
-    const connected = await this.setState(CONNECTED);
-    return connected === 'ok' ? { type: 'ATTACHED' } : this.fail(connected[1]);
-  }
-
-  #answer(result: Result<Port>): void {
-    const from = this.#from;
-    this.#from = undefined;
-    if (from) gen_server.reply(this.self, from, result);
-  }
-}
-
-class Acceptor extends Keeper {
-  protected readonly own = this.keys.tip;
-  protected readonly theirs = this.keys.nock;
-  #accepted: From | undefined;
-  /** Before that the directory is nothing but the peer's invitation, who may be about to make the next one. */
-  #greeted = false;
-
-  constructor(self: Self, options: TubeOptions) {
-    super(self, options, acceptorHandshake as Handshake, tubeKeys(options.peer, options.me, options.tid));
-  }
-
-  protected async act(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
-    switch (action) {
-      case 'greet':
-        return this.#greet();
-      case 'offer':
-        return this.#offer();
-      case 'becomePending':
-        this.self.send(this.options.server, ['pending', this.self.pid]);
-        return undefined;
-      default:
-        return this.#handOver();
-    }
-  }
-
-  protected understand(message: unknown[]): HandshakeEvent | undefined {
-    if (message[0] !== 'accepted') return undefined;
-    this.#accepted = message[1] as From;
-    return { type: 'ACCEPTED' };
-  }
-
-  protected leftovers(): string[] {
-    return this.#greeted ? [this.own] : [];
-  }
-
-  over(): void {
-    // A caller whom the server had sent here would otherwise wait for nothing.
-    if (this.#accepted) this.self.send(this.options.server, ['unserved', this.#accepted]);
-  }
-
-  async #greet(): Promise<HandshakeEvent | undefined> {
-    const nock = await xenstore.read(this.self, `${this.keys.tip}/nock`);
-    // Whoever may write below our data/tip may write nonsense; only the domain itself can answer at its own nock.
-    if (nock[0] === 'error' || nock[1] !== this.keys.nock) return this.fail('einval');
-    this.#greeted = true;
-    const greeted = await this.setState(INITIALISING);
-    if (greeted !== 'ok') return this.fail(greeted[1]);
-    const watched = await this.watchPeer();
-    return watched === 'ok' ? undefined : this.fail(watched[1]);
-  }
-
-  async #offer(): Promise<HandshakeEvent> {
-    const { self } = this;
-    const { tip } = this.keys;
-    const port = this.openPort();
-    const answer = await this.control(port, TUBE_OPEN, encode(this.options.peer));
-    if (answer?.[0] !== 0) return this.fail(exitReasonOf(self, port) ?? 'einval');
-    const offered = await this.writeTogether(tip, {
-      [`${tip}/ring-ref`]: answer.readUInt32BE(1),
-      [`${tip}/event-channel-tx`]: answer.readUInt32BE(5),
-      [`${tip}/event-channel-rx`]: answer.readUInt32BE(9),
-      [`${tip}/state`]: INITIALISED,
-    });
-    return offered === 'ok' ? { type: 'OFFERED' } : this.fail(offered[1]);
-  }
-
-  async #handOver(): Promise<HandshakeEvent> {
-    const { self } = this;
-    const port = this.port as Port;
-    const from = this.#accepted as From;
-    this.#accepted = undefined;
-    if (!self.is_process_alive(from[0])) return { type: 'NOBODY_THERE' };
-    self.port_connect(port, from[0]);
-    const connected = await this.setState(CONNECTED);
-    if (connected !== 'ok') return this.fail(connected[1]);
-    gen_server.reply(self, from, ['ok', port]);
-    return { type: 'HANDED_OVER' };
-  }
-}
-
-/** What Xenstore answers where no domain, or none with a tube_server, can be invited. */
-const REFUSED: ReadonlySet<string> = new Set(['enoent', 'eacces']);
-
-function isAny(_message: unknown): _message is unknown {
-  return true;
-}
-
-function isU32(number: number): boolean {
-  return Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff;
-}
-
 /** A request of the tube driver: 32-bit big-endian numbers. */
-function encode(...numbers: number[]): Buffer {
+export function encode(...numbers: number[]): Buffer {
   const bytes = Buffer.alloc(numbers.length * 4);
   numbers.forEach((number, i) => {
     bytes.writeUInt32BE(number, i * 4);
@@ -425,10 +220,6 @@ function encode(...numbers: number[]): Buffer {
   return bytes;
 }
 
-/** Why a linked port has closed, if its 'EXIT' message is there already. */
-function exitReasonOf(self: Self, port: Port): string | undefined {
-  const isExit = (message: unknown): message is ['EXIT', Port, unknown] =>
-    isTuple(message) && message[0] === 'EXIT' && message[1] === port;
-  const exit = self.receive(isExit, { after: 0 });
-  return exit && !(exit instanceof Promise) && typeof exit[2] === 'string' ? exit[2] : undefined;
+function isAny(_message: unknown): _message is unknown {
+  return true;
 }

@@ -11,13 +11,9 @@ import { hypervisorOf } from './domain-runtime.js';
 import type { Behaviour, From, NoReply } from './gen-server.js';
 import * as gen_server from './gen-server.js';
 import { type Done, ok, type Result } from './result.js';
-import {
-  type Accepted,
-  type CloseRequest,
-  keepAcceptor,
-  keepOpener,
-  type TubeOptions,
-} from './tube-keeper.js';
+import { type Accepted, keepAcceptor } from './tube-acceptor.js';
+import type { CloseRequest, TubeOptions } from './tube-keeper.js';
+import { keepOpener } from './tube-opener.js';
 import * as xenstore from './xenstore.js';
 
 /** The name that tube_server is registered under. */

@@ -135,11 +135,13 @@ export const openerHandshake = createMachine<object, HandshakeEvent, Typestate<s
     },
     answered: { on: { ...ENDS, PEER_SILENT: 'refused', PEER_INITIALISED: 'attaching' } },
     attaching: { entry: 'attach', on: { ...ENDS, ATTACHED: 'confirming' } },
+    // The other side may have accepted and closed already: then what it has left in the ring says so.
     confirming: {
       on: {
         ...ENDS,
-        PEER_SILENT: 'refused',
-        PEER_OTHER: 'refused',
+        PEER_GONE: HANG_UP,
+        PEER_SILENT: HANG_UP,
+        PEER_OTHER: HANG_UP,
         PEER_CONNECTED: { target: 'connected', actions: 'answerOpen' },
       },
     },

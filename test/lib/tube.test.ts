@@ -413,6 +413,26 @@ describe('closing', () => {
     expect(seen).toEqual(expected);
   });
 
+  test.each([1, 31])('right after accepting and sending %i packets loses none of them', async (count) => {
+    for (let tid = 0; tid < 20; tid++) {
+      b.spawn(async (self) => {
+        const t = ok(await tube.accept(self));
+        for (let i = 0; i < count; i++) self.port_command(t, `${i}`);
+        ok(await tube.close(self, t));
+      });
+      const got = await a.run(async (self) => {
+        const t = ok(await tube.open(self, b.domid, tid));
+        const packets: string[] = [];
+        while (packets.length < count) {
+          const [, [, data]] = (await self.receive(isData(t), { after: 1000 })) ?? [t, ['data', 'nothing']];
+          packets.push(String(data));
+        }
+        return packets;
+      });
+      expect(got).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    }
+  });
+
   test('by many at once, on both sides: everybody gets an answer', async () => {
     for (let round = 0; round < 5; round++) {
       const [one, other] = await End.pair(a, b, round);

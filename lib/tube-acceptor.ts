@@ -1,0 +1,105 @@
+/** The keeper of a tube on the side that accepts it. */
+import type { Port } from '../actors/identifiers.js';
+import { TUBE_OPEN } from '../ports/drivers/tube.js';
+import type { Self } from '../ports/self.js';
+import {
+  acceptorHandshake,
+  CONNECTED,
+  type Handshake,
+  type HandshakeAction,
+  type HandshakeEvent,
+  INITIALISED,
+  INITIALISING,
+  tubeKeys,
+} from '../xen/tube-handshake.js';
+import type { From } from './gen-server.js';
+import * as gen_server from './gen-server.js';
+import { encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import * as xenstore from './xenstore.js';
+
+/** From the server: hand the tube to this caller of accept. */
+export type Accepted = ['accepted', From];
+
+/** Runs the side that accepts, up to the end of the tube. */
+export async function keepAcceptor(self: Self, options: TubeOptions): Promise<void> {
+  await new Acceptor(self, options).run();
+}
+
+class Acceptor extends Keeper {
+  protected readonly own = this.keys.tip;
+  protected readonly theirs = this.keys.nock;
+  #accepted: From | undefined;
+  /** Before that the directory is nothing but the peer's invitation, who may be about to make the next one. */
+  #greeted = false;
+
+  constructor(self: Self, options: TubeOptions) {
+    super(self, options, acceptorHandshake as Handshake, tubeKeys(options.peer, options.me, options.tid));
+  }
+
+  protected async act(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
+    switch (action) {
+      case 'greet':
+        return this.#greet();
+      case 'offer':
+        return this.#offer();
+      case 'becomePending':
+        this.self.send(this.options.server, ['pending', this.self.pid]);
+        return undefined;
+      default:
+        return this.#handOver();
+    }
+  }
+
+  protected understand(message: unknown[]): HandshakeEvent | undefined {
+    if (message[0] !== 'accepted') return undefined;
+    this.#accepted = message[1] as From;
+    return { type: 'ACCEPTED' };
+  }
+
+  protected leftovers(): string[] {
+    return this.#greeted ? [this.own] : [];
+  }
+
+  over(): void {
+    // A caller whom the server had sent here would otherwise wait for nothing.
+    if (this.#accepted) this.self.send(this.options.server, ['unserved', this.#accepted]);
+  }
+
+  async #greet(): Promise<HandshakeEvent | undefined> {
+    const nock = await xenstore.read(this.self, `${this.keys.tip}/nock`);
+    // Whoever may write below our data/tip may write nonsense; only the domain itself can answer at its own nock.
+    if (nock[0] === 'error' || nock[1] !== this.keys.nock) return this.fail('einval');
+    this.#greeted = true;
+    const greeted = await this.setState(INITIALISING);
+    if (greeted !== 'ok') return this.fail(greeted[1]);
+    const watched = await this.watchPeer();
+    return watched === 'ok' ? undefined : this.fail(watched[1]);
+  }
+
+  async #offer(): Promise<HandshakeEvent> {
+    const { tip } = this.keys;
+    const port = this.openPort();
+    const answer = await this.control(port, TUBE_OPEN, encode(this.options.peer));
+    if (answer?.[0] !== 0) return this.fail(this.exitReasonOf(port) ?? 'einval');
+    const offered = await this.writeTogether(tip, {
+      [`${tip}/ring-ref`]: answer.readUInt32BE(1),
+      [`${tip}/event-channel-tx`]: answer.readUInt32BE(5),
+      [`${tip}/event-channel-rx`]: answer.readUInt32BE(9),
+      [`${tip}/state`]: INITIALISED,
+    });
+    return offered === 'ok' ? { type: 'OFFERED' } : this.fail(offered[1]);
+  }
+
+  async #handOver(): Promise<HandshakeEvent> {
+    const { self } = this;
+    const port = this.port as Port;
+    const from = this.#accepted as From;
+    this.#accepted = undefined;
+    if (!self.is_process_alive(from[0])) return { type: 'NOBODY_THERE' };
+    self.port_connect(port, from[0]);
+    const connected = await this.setState(CONNECTED);
+    if (connected !== 'ok') return this.fail(connected[1]);
+    gen_server.reply(self, from, ['ok', port]);
+    return { type: 'HANDED_OVER' };
+  }
+}

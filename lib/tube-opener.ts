@@ -1,0 +1,141 @@
+/** The keeper of a tube on the side that opens it. */
+import type { Pid, Port } from '../actors/identifiers.js';
+import { TUBE_ATTACH } from '../ports/drivers/tube.js';
+import type { Self } from '../ports/self.js';
+import {
+  CONNECTED,
+  type Handshake,
+  type HandshakeAction,
+  type HandshakeEvent,
+  INIT_WAIT,
+  openerHandshake,
+  tubeKeys,
+} from '../xen/tube-handshake.js';
+import type { From } from './gen-server.js';
+import * as gen_server from './gen-server.js';
+import type { Done, Result } from './result.js';
+import { encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import * as xenstore from './xenstore.js';
+
+/** Runs the side that opens; the caller gets its answer from here. */
+export async function keepOpener(self: Self, options: TubeOptions, from: From): Promise<void> {
+  const opener = new Opener(self, options, from);
+  try {
+    await opener.run();
+  } finally {
+    // A fault of ours must not leave the caller waiting.
+    opener.over('closed');
+  }
+}
+
+class Opener extends Keeper {
+  protected readonly own = this.keys.nock;
+  protected readonly theirs = this.keys.tip;
+  #caller: Pid;
+  /** Who called open; undefined once answered. */
+  #from: From | undefined;
+  #watching = false;
+  /** The tip that this side has made; from the peer's first word on it is the peer's. */
+  #invited = false;
+  #announced = false;
+
+  constructor(self: Self, options: TubeOptions, from: From) {
+    super(self, options, openerHandshake as Handshake, tubeKeys(options.me, options.peer, options.tid));
+    this.#from = from;
+    this.#caller = from[0];
+    self.monitor('process', this.#caller);
+  }
+
+  protected act(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
+    switch (action) {
+      case 'announce':
+        return this.#announce();
+      case 'attach':
+        return this.#attach();
+      default:
+        this.#answer(['ok', this.port as Port]);
+        return Promise.resolve(undefined);
+    }
+  }
+
+  protected understand(message: unknown[]): HandshakeEvent | undefined {
+    // Once it has its tube, the caller's end is the port's business.
+    return message[0] === 'DOWN' && this.#from ? { type: 'ABANDONED' } : undefined;
+  }
+
+  protected leftovers(): string[] {
+    const { nock, tip } = this.keys;
+    return [...(this.#announced ? [nock] : []), ...(this.#invited && !this.peerSeen ? [tip] : [])];
+  }
+
+  over(reason: string): void {
+    // The other side had accepted, sent and closed before this side could see it: that was a tube all the same.
+    const wasThere = this.port !== undefined && this.lastWords > 0;
+    this.#answer(wasThere ? ['ok', this.port as Port] : ['error', reason]);
+  }
+
+  async #announce(): Promise<HandshakeEvent | undefined> {
+    const { self } = this;
+    const { nock, tip } = this.keys;
+    if ((await xenstore.read(self, nock))[0] === 'ok') return this.fail('exists');
+    if ((await xenstore.read(self, tip))[0] === 'ok') {
+      // The last tube of this name: the other side will remove it in a moment, and the watch will say so.
+      await this.#watch();
+      return undefined;
+    }
+    const made = await xenstore.mkdir(self, tip);
+    if (made !== 'ok') return this.fail(REFUSED.has(made[1]) ? 'not_found' : made[1]);
+    this.#invited = true;
+    // Whatever was seen of the last tube of this name.
+    this.peerSeen = false;
+    // Made before the transaction, which would meet those of all other tubes to the same peer in their directory.
+    const own = await xenstore.mkdir(self, nock);
+    if (own !== 'ok') return this.fail(own[1]);
+    this.#announced = true;
+    const announced = await this.writeTogether(nock, {
+      [`${nock}/tip`]: tip,
+      [`${nock}/state`]: INIT_WAIT,
+      [`${tip}/nock`]: nock,
+    });
+    if (announced !== 'ok') return this.fail(announced[1]);
+    const watched = await this.#watch();
+    return watched === 'ok' ? { type: 'ANNOUNCED' } : this.fail(watched[1]);
+  }
+
+  async #watch(): Promise<Done> {
+    if (this.#watching) return 'ok';
+    this.#watching = true;
+    return this.watchPeer();
+  }
+
+  async #attach(): Promise<HandshakeEvent> {
+    const { self } = this;
+    const keys = ['ring-ref', 'event-channel-tx', 'event-channel-rx'];
+    const found = await Promise.all(
+      keys.map((key) => xenstore.read_integer(self, `${this.keys.tip}/${key}`)),
+    );
+    const numbers = found.map((result) => (result[0] === 'ok' ? result[1] : -1));
+    if (numbers.some((number) => !isU32(number))) return this.fail('einval');
+    const port = this.openPort();
+    const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
+    if (answer?.[0] !== 0) return this.fail(this.exitReasonOf(port) ?? 'einval');
+    // The other side may send as soon as it sees that this one is connected.
+    if (!self.is_process_alive(this.#caller)) return { type: 'ABANDONED' };
+    self.port_connect(port, this.#caller);
+    const connected = await this.setState(CONNECTED);
+    return connected === 'ok' ? { type: 'ATTACHED' } : this.fail(connected[1]);
+  }
+
+  #answer(result: Result<Port>): void {
+    const from = this.#from;
+    this.#from = undefined;
+    if (from) gen_server.reply(this.self, from, result);
+  }
+}
+
+/** What Xenstore answers where no domain, or none with a tube_server, can be invited. */
+const REFUSED: ReadonlySet<string> = new Set(['enoent', 'eacces']);
+
+function isU32(number: number): boolean {
+  return Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff;
+}
