@@ -60,7 +60,8 @@ export async function close(self: Self, tube: Port): Promise<Done> {
 }
 
 /**
- * Waits until packets can be sent without loss, and answers how many: 1 to 31. `{error, closed}` when the tube closes
+ * Waits until packets can be sent without loss, and answers how many: 1 to 31. That is for one sender: of several
+ * that ask at the same time, each is told of all the room there is. `{error, closed}` when the tube closes
  * meanwhile, `{error, badarg}` for what is no open tube.
  */
 export async function can_send(self: Self, tube: Port): Promise<Result<number, 'closed' | 'badarg'>> {
