@@ -61,8 +61,7 @@ class Acceptor extends Keeper {
   }
 
   over(): void {
-    // A caller whom the server had sent here would otherwise wait for nothing.
-    if (this.#accepted) this.self.send(this.options.server, ['unserved', this.#accepted]);
+    // The caller of accept whom this was to serve gets another tube: the server sees this process end.
   }
 
   async #greet(): Promise<HandshakeEvent | undefined> {
@@ -96,9 +95,13 @@ class Acceptor extends Keeper {
     const from = this.#accepted as From;
     this.#accepted = undefined;
     if (!self.is_process_alive(from[0])) return { type: 'NOBODY_THERE' };
+    // An opener that has given up is no tube, even if its word of that is still on the way.
+    const peer = await this.peerEvent();
+    if (peer.type !== 'PEER_CONNECTED') return peer;
     self.port_connect(port, from[0]);
     const connected = await this.setState(CONNECTED);
     if (connected !== 'ok') return this.fail(connected[1]);
+    self.send(this.options.server, ['served', self.pid]);
     gen_server.reply(self, from, ['ok', port]);
     return { type: 'HANDED_OVER' };
   }

@@ -112,7 +112,7 @@ export abstract class Keeper {
   async #toEvent(message: unknown): Promise<HandshakeEvent | undefined> {
     if (!isTuple(message)) return undefined;
     const [kind, subject] = message;
-    if (kind === 'watch') return this.#peerEvent();
+    if (kind === 'watch') return this.peerEvent();
     // A port that fails has a reason that says more than what its driver had answered.
     if (kind === 'EXIT' && subject === this.port) {
       if (message[2] !== 'normal' && typeof message[2] === 'string') this.failure ??= message[2];
@@ -123,7 +123,8 @@ export abstract class Keeper {
     return this.understand(message);
   }
 
-  async #peerEvent(): Promise<HandshakeEvent> {
+  /** What the peer's state key says now. */
+  protected async peerEvent(): Promise<HandshakeEvent> {
     const state = await xenstore.read_integer(this.self, `${this.theirs}/state`);
     if (state[0] === 'ok') {
       this.peerSeen = true;

@@ -40,6 +40,8 @@ interface Tube {
   readonly successors: From[];
   /** The peer has invited to the next tube of this name before this one was gone. */
   invitedAgain: boolean;
+  /** The caller of accept that the keeper has been told to serve, until it has. */
+  promised: From | undefined;
 }
 
 interface State {
@@ -103,10 +105,9 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
     else if (kind === 'pending') {
       state.pending.push(subject as Pid);
       matchAccepting(self, state);
-    } else if (kind === 'unserved') {
-      const from = subject as From;
-      state.accepting.unshift({ from, monitor: self.monitor('process', from[0]) });
-      matchAccepting(self, state);
+    } else if (kind === 'served') {
+      const tube = state.keepers.get(subject as Pid);
+      if (tube) tube.promised = undefined;
     } else if (kind === 'DOWN') {
       const gone = state.accepting.findIndex(({ monitor }) => monitor === subject);
       if (gone !== -1) state.accepting.splice(gone, 1);
@@ -161,7 +162,15 @@ function keeperOptions(self: Self, { me, timeout }: State, peer: Domid, tid: num
 }
 
 function addTube(state: State, key: string, keeper: Pid): void {
-  const tube: Tube = { key, keeper, port: undefined, closers: [], successors: [], invitedAgain: false };
+  const tube: Tube = {
+    key,
+    keeper,
+    port: undefined,
+    closers: [],
+    successors: [],
+    invitedAgain: false,
+    promised: undefined,
+  };
   state.tubes.set(key, tube);
   state.keepers.set(keeper, tube);
 }
@@ -189,6 +198,10 @@ function onKeeperExit(self: Self, state: State, keeper: Pid, reason: unknown): v
   state.tubes.delete(tube.key);
   const pending = state.pending.indexOf(keeper);
   if (pending !== -1) state.pending.splice(pending, 1);
+  if (tube.promised) {
+    state.accepting.unshift({ from: tube.promised, monitor: self.monitor('process', tube.promised[0]) });
+    matchAccepting(self, state);
+  }
   for (const from of tube.closers) gen_server.reply(self, from, 'ok');
 
   const [side, peer, tid] = parseKey(tube.key);
@@ -204,7 +217,11 @@ function matchAccepting(self: Self, state: State): void {
     const next = state.accepting.shift();
     if (!next) return;
     self.demonitor(next.monitor, ['flush']);
-    self.send(state.pending.shift() as Pid, ['accepted', next.from] satisfies Accepted);
+    const keeper = state.pending.shift() as Pid;
+    const tube = state.keepers.get(keeper);
+    // It may be about to end, and not see this any more.
+    if (tube) tube.promised = next.from;
+    self.send(keeper, ['accepted', next.from] satisfies Accepted);
   }
 }
 

@@ -46,10 +46,16 @@ test.each(examples)('$title prints what it says', async ({ code }) => {
     fs.mkdirSync(path.join(directory, 'node_modules'));
     fs.symlinkSync(root, path.join(directory, 'node_modules/ling-tubes'));
     const program = path.join(directory, 'example.mjs');
-    const options = { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } } as const;
+    const options = {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'es6' },
+    } as const;
     fs.writeFileSync(program, transformSync(code, options).code);
     const env = { ...process.env, XENSTORED_RUNDIR: path.join(directory, 'run'), LINGD_LINGER: '0' };
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { env, timeout: 20_000 });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], {
+      env,
+      timeout: 20_000,
+    });
     expect(stderr).toBe('');
     expect(stdout).toBe(expectedOutput(code));
     expect(expectedOutput(code)).not.toBe('');

@@ -15,9 +15,21 @@ export function defaultRunDirectory(env: NodeJS.ProcessEnv = process.env): strin
 
 /** Makes the directory if it is not there, mode 0700. Whether it was made, so that its maker can remove it. */
 export function makeRunDirectory(directory: string): boolean {
-  const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined;
+  const made = tryToMake(directory);
   checkRunDirectory(directory);
   return made;
+}
+
+/** Its parent has to be there: what nobody asked for, nobody would remove. */
+function tryToMake(directory: string): boolean {
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    throw new RunDirectoryError(`${directory} cannot be made: ${code}`, { cause: error });
+  }
 }
 
 /**
@@ -27,6 +39,7 @@ export function makeRunDirectory(directory: string): boolean {
 export function checkRunDirectory(directory: string): void {
   // The link, if it is one, and what it leads to.
   const found = [fs.lstatSync, fs.statSync].map((stat) => stat(directory, { throwIfNoEntry: false }));
+  if (found[1] && !found[1].isDirectory()) throw new RunDirectoryError(`${directory} is no directory`);
   if (found.some((stats) => stats && stats.uid !== process.getuid?.())) {
     throw new RunDirectoryError(`${directory} belongs to another user`);
   }

@@ -28,7 +28,10 @@ export async function connectToLingd(directory: string): Promise<number> {
       const fd = tryConnect(directory);
       if (fd !== undefined) return fd;
       if (starting?.failure) throw new LingdStartError(starting.failure);
-      if (Date.now() > deadline) throw new LingdStartError(`no lingd answers in ${directory}`);
+      if (Date.now() > deadline) {
+        starting?.end();
+        throw new LingdStartError(`no lingd answers in ${directory}`);
+      }
       if ((!starting || starting.ended) && !isServed(directory)) starting = startLingd(directory);
       await sleep(RETRY);
     }
@@ -62,6 +65,7 @@ interface StartingLingd {
   ended: boolean;
   failure: string | undefined;
   letGo(): void;
+  end(): void;
 }
 
 function startLingd(directory: string): StartingLingd {
@@ -79,6 +83,7 @@ function startLingd(directory: string): StartingLingd {
       child.stderr.destroy();
       child.unref();
     },
+    end: () => void child.kill('SIGKILL'),
   };
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     printed += text;

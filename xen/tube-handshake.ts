@@ -165,9 +165,18 @@ export const acceptorHandshake = createMachine<object, HandshakeEvent, Typestate
     },
     pending: {
       entry: 'becomePending',
-      on: { PEER_GONE: 'refused', PEER_SILENT: 'refused', ABANDONED: 'abandoned', ACCEPTED: 'handing' },
+      on: { ...ENDS, PEER_SILENT: 'refused', PEER_OTHER: 'refused', ACCEPTED: 'handing' },
     },
-    handing: { entry: 'handOver', on: { ...ENDS, HANDED_OVER: 'connected', NOBODY_THERE: 'pending' } },
+    handing: {
+      entry: 'handOver',
+      on: {
+        ...ENDS,
+        PEER_SILENT: 'refused',
+        PEER_OTHER: 'refused',
+        HANDED_OVER: 'connected',
+        NOBODY_THERE: 'pending',
+      },
+    },
     connected: CONNECTED_STATE,
     ...FINAL,
   },

@@ -163,6 +163,15 @@ describe('opening and accepting', () => {
     await eventually(() => a.runtime.openPorts.size, 0);
   });
 
+  test('accept is not given a tube whose opener has just given up', async () => {
+    for (let round = 0; round < 3; round++) {
+      expect(await a.run((self) => tube.open(self, b.domid, round))).toEqual(['error', 'timeout']);
+      // Those who accept stay: their ends would be the tubes' ends.
+      const [one] = await End.pair(a, b, 100 + round);
+      expect(one.ended).toBeUndefined();
+    }
+  });
+
   test('a lying peer whose references and channels are wrong', async () => {
     const liar = box.client('domain');
     await liar.mkdir(TIP);

@@ -209,9 +209,12 @@ describe('a run directory', () => {
     fs.rmSync(box.rundir, { recursive: true, force: true });
   });
 
-  test("that is a file is refused with the system's own word", async () => {
+  test('that is a file is refused by name', async () => {
     fs.writeFileSync(box.rundir, '');
-    await expect(join()).rejects.toMatchObject({ code: 'ENOTDIR' });
+    await expect(join()).rejects.toMatchObject({
+      code: 'ERR_RUN_DIRECTORY',
+      message: expect.stringContaining(box.rundir),
+    });
     fs.rmSync(box.rundir);
   });
 });
