@@ -39,8 +39,8 @@ export abstract class Keeper {
   protected port: Port | undefined;
   /** Whether the peer has ever said anything. */
   protected peerSeen = false;
-  /** How many packets the peer had left in the ring when it closed. */
-  protected lastWords = 0;
+  /** How many packets had come when the peer closed. */
+  protected received = 0;
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
   readonly #handshake: Handshake;
@@ -93,7 +93,7 @@ export abstract class Keeper {
     // What the peer had sent is delivered before the owner hears of the end.
     if (this.port && this.isOpen(this.port)) {
       const answer = await this.control(this.port, TUBE_HANGUP, Buffer.alloc(0));
-      this.lastWords = answer?.readUInt32BE(1) ?? 0;
+      this.received = answer?.readUInt32BE(1) ?? 0;
     }
     return undefined;
   }

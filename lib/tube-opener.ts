@@ -70,7 +70,7 @@ class Opener extends Keeper {
 
   over(reason: string): void {
     // The other side had accepted, sent and closed before this side could see it: that was a tube all the same.
-    const wasThere = this.port !== undefined && this.lastWords > 0;
+    const wasThere = this.port !== undefined && this.received > 0;
     this.#answer(wasThere ? ['ok', this.port as Port] : ['error', reason]);
   }
 

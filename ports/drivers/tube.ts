@@ -21,7 +21,7 @@ export const TUBE_OPEN = 1;
 export const TUBE_ATTACH = 2;
 /** -> 0; then `{can_send, Tube, N}` to the caller, as soon as packets can be sent. */
 export const TUBE_SEND_SLOTS = 3;
-/** Ours: the peer is gone. Delivers what it had sent, then ends the port with reason normal. -> 0, how many packets. */
+/** Ours: the peer is gone. Delivers what it had sent, then ends the port with reason normal. -> 0, packets received in all. */
 export const TUBE_HANGUP = 4;
 
 /** After so many packets in one turn, timers and I/O get theirs. */
@@ -298,9 +298,10 @@ class Tube implements DriverInstance {
 
   /** What the peer had sent is at most a full ring; more than that it is still writing, for whatever reason. */
   #hangUp(): number {
-    const delivered = this.#deliver(RING_PACKETS, 1);
+    this.#deliver(RING_PACKETS, 1);
+    const received = this.#end?.counters().receivedPackets ?? 0;
     this.#port.failure_eof();
-    return delivered;
+    return received % 2 ** 32;
   }
 
   /** Answers whether to look again soon. */
