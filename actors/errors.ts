@@ -55,8 +55,9 @@ export class RuntimeError extends Error {
   }
 }
 
-export function badarg(): ErlangError {
-  return new ErlangError('badarg');
+/** `message` says to a person which argument, and why. */
+export function badarg(message?: string): ErlangError {
+  return new ErlangError('badarg', message === undefined ? undefined : `badarg: ${message}`);
 }
 
 /**

@@ -96,8 +96,10 @@ export class Process extends Bonded {
     guard: (message: unknown) => message is M,
     options: ReceiveOptions,
   ): M | undefined | Promise<M | undefined>;
+  receive(options: ReceiveOptions): unknown;
   receive(guard: ((message: unknown) => boolean) | undefined, options?: ReceiveOptions): unknown;
-  receive(guard?: (message: unknown) => boolean, options?: ReceiveOptions): unknown {
+  receive(guard?: ((message: unknown) => boolean) | ReceiveOptions, options?: ReceiveOptions): unknown {
+    if (typeof guard === 'object') return this.next(undefined, guard.after, guard.since);
     return this.next(guard, options?.after, options?.since);
   }
 

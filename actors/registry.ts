@@ -8,8 +8,9 @@ export class Registry {
 
   /** Raises badarg for a name that is taken or no name, and for a receiver that has one already. */
   register(name: unknown, receiver: Receiver): void {
-    if (typeof name !== 'string' || name === 'undefined') throw badarg();
-    if (this.receivers.has(name) || receiver.registeredName !== undefined) throw badarg();
+    if (typeof name !== 'string' || name === 'undefined') throw badarg('the name has to be an atom');
+    if (this.receivers.has(name)) throw badarg(`the name ${name} is taken`);
+    if (receiver.registeredName !== undefined) throw badarg(`it is registered as ${receiver.registeredName}`);
     this.receivers.set(name, receiver);
     receiver.registeredName = name;
   }
@@ -17,7 +18,7 @@ export class Registry {
   /** Raises badarg for a name that nobody has. */
   unregister(name: unknown): void {
     const receiver = this.whereis(name);
-    if (receiver === undefined) throw badarg();
+    if (receiver === undefined) throw badarg(`nobody is registered as ${String(name)}`);
     this.release(receiver);
   }
 

@@ -132,10 +132,10 @@ export class Runtime<S extends Process = Process> {
     }
     if (typeof destination === 'string') {
       const receiver = this.registry.whereis(destination);
-      if (receiver === undefined) throw badarg();
+      if (receiver === undefined) throw badarg(`nobody is registered as ${destination}`);
       return receiver;
     }
-    if (!isNameOnNode(destination)) throw badarg();
+    if (!isNameOnNode(destination)) throw badarg('the destination is no pid, port, alias or name');
     return destination[1] === this.node ? this.registry.whereis(destination[0]) : undefined;
   }
 

@@ -1,12 +1,15 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import type TypedEmitter from 'typed-emitter';
+import { ProcessExit } from '../actors/errors.js';
+import { ExitObserver } from '../actors/exit-observer.js';
 import type { Pid } from '../actors/identifiers.js';
 import { type Crash, printCrash } from '../actors/runtime.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { LinuxHypervisor } from '../xen/linux-hypervisor.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
+import { XenstoreError } from '../xen/xenstore/errors.js';
 import { type DomainStatus, domainLifecycle } from './domain-lifecycle.js';
 import { DomainRuntime } from './domain-runtime.js';
 import * as gen_server from './gen-server.js';
@@ -24,27 +27,36 @@ export interface BootOptions {
   readonly tubeTimeout?: number;
 }
 
+export class OptionError extends RangeError {
+  readonly code = 'ERR_OPTION';
+}
+
 export type DomainEvents = {
   /** A process has crashed. Without a listener it is printed on stderr. */
   crash: (crash: Crash) => void;
-  /** lingd has gone. Open tubes go on; nothing new can be opened. */
-  disconnected: (error: Error | undefined) => void;
+  /** lingd has gone. Open tubes go on; nothing new can be opened. The error's code is `ECONNRESET`, or the system's. */
+  disconnected: (error: Error) => void;
   stopped: () => void;
 };
 
 /**
  * Joins the box as a new domain and starts its processes `xenstore` and `tube_server`; starts lingd if none runs.
  * The domain keeps the OS process alive until {@link Domain.stop}.
- * @throws RangeError for a bad option; RunDirectoryError, LingdStartError or what the system says when lingd cannot
+ * @throws OptionError for a bad option; RunDirectoryError, LingdStartError or what the system says when lingd cannot
  * be reached
  */
 export async function boot(options: BootOptions = {}): Promise<Domain> {
-  const { name = `domain-${process.pid}`, rundir, tubeTimeout = 5000 } = options;
+  const { name = `domain-${process.pid}`, rundir, tubeTimeout = 5000, ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new OptionError(`${unknown} is no option of boot`);
   if (typeof name !== 'string' || Buffer.byteLength(name) > 64 || !/^\P{Cc}+$/u.test(name)) {
-    throw new RangeError('name has to be 1 to 64 bytes of text');
+    throw new OptionError('name has to be 1 to 64 bytes of text without control characters');
+  }
+  if (rundir !== undefined && (typeof rundir !== 'string' || rundir === '')) {
+    throw new OptionError('rundir has to be the path of a directory');
   }
   if (typeof tubeTimeout !== 'number' || !(tubeTimeout > 0)) {
-    throw new RangeError('tubeTimeout has to be a positive number of milliseconds');
+    throw new OptionError('tubeTimeout has to be a positive number of milliseconds');
   }
   const directory = rundir === undefined ? defaultRunDirectory() : path.resolve(rundir);
   const hypervisor = await LinuxHypervisor.connect({ name, directory });
@@ -79,7 +91,8 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
       },
     });
     void hypervisor.closed.then((error) => {
-      if (this.status !== 'stopping' && this.status !== 'stopped') this.emit('disconnected', error);
+      if (this.status === 'stopping' || this.status === 'stopped') return;
+      this.emit('disconnected', error ?? new XenstoreError('ECONNRESET', 'ECONNRESET: lingd has gone'));
     });
   }
 
@@ -101,19 +114,20 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
   }
 
   /**
-   * Runs `body` as a process and resolves with what it returns; rejects with what it throws. For programs that are
-   * not processes themselves.
+   * Runs `body` as a process and resolves with what it returns; rejects with what it throws, or with a ProcessExit when
+   * it is killed. For programs that are not processes themselves.
    */
   run<T>(body: (self: Self) => Promise<T> | T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.spawn(async (self) => {
-        // Also a process that is killed while it waits gets here.
+      const pid = this.spawn(async (self) => {
         try {
           resolve(await body(self));
         } catch (error) {
           reject(error);
         }
       });
+      // A process that is killed may never get as far as that.
+      new ExitObserver(this.#runtime, pid, (reason) => reject(new ProcessExit(reason)));
     });
   }
 

@@ -21,6 +21,7 @@ import { ErlangError, ErlangExit, ErlangThrow, exitReason } from '../actors/erro
 import { Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isList, isTuple, type List, list } from '../actors/term.js';
+import type { Self } from '../ports/self.js';
 
 /** A request that a server answers, with the reply it gives. */
 export type Call = readonly [request: unknown, reply: unknown];
@@ -45,7 +46,7 @@ type Awaitable<T> = T | Promise<T>;
  * `handle_call` or `handle_cast` makes their messages crash the server (`undef`), as in OTP; a missing `handle_info`
  * drops them. A value thrown as {@link ErlangThrow} counts as returned.
  */
-export interface Behaviour<S, C extends Call = Call, K = unknown, A = unknown, P extends Process = Process> {
+export interface Behaviour<S, C extends Call = Call, K = unknown, A = unknown, P extends Process = Self> {
   init(args: A, self: P): Awaitable<InitResult<S>>;
   handle_call?(request: C[0], from: From, state: S, self: P): Awaitable<CallResult<S, C[1]>>;
   handle_cast?(request: K, state: S, self: P): Awaitable<NoReply<S>>;

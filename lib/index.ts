@@ -13,7 +13,7 @@ export type { Bytes, PortInfo, PortName, PortOption, Self } from '../ports/self.
 export type { Domid } from '../xen/hypervisor.js';
 export { RunDirectoryError } from '../xen/run-directory.js';
 export { LingdStartError } from '../xen/start-lingd.js';
-export { type BootOptions, boot, Domain, type DomainEvents } from './domain.js';
+export { type BootOptions, boot, Domain, type DomainEvents, OptionError } from './domain.js';
 export * as gen_server from './gen-server.js';
 export { type Done, ok, type Result } from './result.js';
 export * as tube from './tube.js';

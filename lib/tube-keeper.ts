@@ -44,6 +44,7 @@ export abstract class Keeper {
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
   readonly #handshake: Handshake;
+  readonly #deadline: number;
   #state: HandshakeState;
 
   constructor(
@@ -54,6 +55,7 @@ export abstract class Keeper {
   ) {
     this.keys = keys;
     this.#handshake = handshake;
+    this.#deadline = performance.now() + options.timeout;
     this.#state = handshake.initialState;
   }
 
@@ -69,12 +71,10 @@ export abstract class Keeper {
   abstract over(reason: string): void;
 
   async run(): Promise<void> {
-    const { self, options } = this;
-    self.process_flag('trap_exit', true);
-    const deadline = performance.now() + options.timeout;
+    this.self.process_flag('trap_exit', true);
     let event = await this.#actAll();
     while (!FINAL_STATES.has(this.#state.value)) {
-      event ??= await this.#next(deadline);
+      event ??= await this.#next();
       this.#state = this.#handshake.transition(this.#state, event);
       event = await this.#actAll();
     }
@@ -98,10 +98,12 @@ export abstract class Keeper {
     return undefined;
   }
 
-  async #next(deadline: number): Promise<HandshakeEvent> {
+  async #next(): Promise<HandshakeEvent> {
     for (;;) {
       const patient = this.#state.value === 'connected' || this.#state.value === 'pending';
-      const after = patient ? 'infinity' : Math.max(0, Math.ceil(deadline - performance.now()));
+      // Asked before there is a look at the mailbox, which a peer can keep from ever being empty.
+      if (!patient && this.isLate) return { type: 'TIMEOUT' };
+      const after = patient ? 'infinity' : Math.ceil(this.#deadline - performance.now());
       const message = await this.self.receive(isAny, { after });
       if (message === undefined) return { type: 'TIMEOUT' };
       const event = await this.#toEvent(message);
@@ -112,7 +114,11 @@ export abstract class Keeper {
   async #toEvent(message: unknown): Promise<HandshakeEvent | undefined> {
     if (!isTuple(message)) return undefined;
     const [kind, subject] = message;
-    if (kind === 'watch') return this.peerEvent();
+    if (kind === 'watch') {
+      // One look answers all that is there.
+      while ((await this.self.receive(isWatch, { after: 0 })) !== undefined);
+      return this.peerEvent();
+    }
     // A port that fails has a reason that says more than what its driver had answered.
     if (kind === 'EXIT' && subject === this.port) {
       if (message[2] !== 'normal' && typeof message[2] === 'string') this.failure ??= message[2];
@@ -143,6 +149,10 @@ export abstract class Keeper {
   }
 
   // ---- What both sides do
+
+  protected get isLate(): boolean {
+    return performance.now() >= this.#deadline;
+  }
 
   protected watchPeer(): Promise<Done> {
     return xenstore.watch(this.self, this.theirs);
@@ -187,7 +197,7 @@ export abstract class Keeper {
     }
   }
 
-  /** All writes or none. */
+  /** All writes or none; `{error, timeout}` when others change the same nodes until time is up. */
   protected async writeTogether(
     directory: string,
     values: Readonly<Record<string, string | number>>,
@@ -206,6 +216,7 @@ export abstract class Keeper {
       }
       const committed = await xenstore.commit(self, tx);
       if (committed === 'ok' || committed[1] !== 'eagain') return committed;
+      if (this.isLate) return ['error', 'timeout'];
       // Others write in the same directories; their transaction is through by now.
       await sleep(1);
     }
@@ -219,6 +230,10 @@ export function encode(...numbers: number[]): Buffer {
     bytes.writeUInt32BE(number, i * 4);
   });
   return bytes;
+}
+
+function isWatch(message: unknown): message is ['watch', string] {
+  return isTuple(message) && message[0] === 'watch';
 }
 
 function isAny(_message: unknown): _message is unknown {

@@ -20,7 +20,7 @@ export class Watcher {
 
   private constructor() {
     this.reactor = new Reactor((tokens) => {
-      for (const token of tokens) this.#callbacks.get(token)?.();
+      for (const token of tokens) this.#call(token);
     });
     running.add(this.reactor);
   }
@@ -72,6 +72,17 @@ export class Watcher {
     this.#callbacks.clear();
     this.reactor.stop();
     await this.#thread?.destroy();
+  }
+
+  /** What one callback throws is uncaught, and does not keep the others from being called. */
+  #call(token: number): void {
+    try {
+      this.#callbacks.get(token)?.();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #startThread(): void {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { badarg } from '../actors/errors.js';
 import { isList } from '../actors/term.js';
 
@@ -10,7 +11,7 @@ type IoListItem = IoData | number;
 
 /** The bytes of iodata, in one piece: of a Uint8Array itself, else a copy. Raises badarg for anything else. */
 export function toBytes(data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data;
+  if (isUint8Array(data)) return data;
   if (typeof data === 'string') return Buffer.from(data);
   if (!Array.isArray(data)) throw badarg();
   const pieces: Uint8Array[] = [];
@@ -40,13 +41,16 @@ function collect(data: readonly unknown[], pieces: Uint8Array[]): void {
       continue;
     }
     endOfBytes();
-    if (item instanceof Uint8Array) pieces.push(item);
+    if (isUint8Array(item)) pieces.push(item);
     else if (typeof item === 'string') pieces.push(Buffer.from(item));
     else if (Array.isArray(item)) path.enter(item);
     else throw badarg();
   }
   endOfBytes();
 }
+
+// What `instanceof` takes for bytes may be anything, and the native core wants real ones.
+const { isUint8Array } = types;
 
 /** From here on it is worth looking whether an array contains itself. */
 const DEEP = 1000;

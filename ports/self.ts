@@ -31,7 +31,10 @@ export class Self extends Process {
     this.ensureAlive();
     const parsed = parsePortName(name);
     const driver = this.runtime.drivers.get(parsed.driver);
-    if (!driver || !Array.isArray(options) || options.some((option) => option !== 'binary')) throw badarg();
+    if (!driver) throw badarg(`there is no driver ${parsed.driver}`);
+    if (!Array.isArray(options) || options.some((option) => option !== 'binary')) {
+      throw badarg("the options of a port are ['binary'] or none");
+    }
     const binary = options.includes('binary');
     const { id } = new PortObject(this.runtime, driver, { ...parsed, owner: this.pid, binary });
     this.ensureAlive();
@@ -82,7 +85,8 @@ export class Self extends Process {
   /** Makes a living process the owner, and links it; who was owner before stays linked. Anybody may. */
   port_connect(port: Port | string, owner: Pid): true {
     const found = this.findPort(port);
-    if (!(owner instanceof Pid) || owner.receiver === undefined) throw badarg();
+    if (!(owner instanceof Pid) || owner.receiver === undefined)
+      throw badarg('the new owner is no living process');
     found.connect(owner);
     this.ensureAlive();
     return true;
@@ -96,7 +100,7 @@ export class Self extends Process {
   }
 
   /**
-   * One item as `[item, value]`, or a list of the usual ones; `undefined` for a closed port. The name of a port, which
+   * One item as `[item, value]`, or a list of the usual ones; the atom `'undefined'` for a closed port. The name of a port, which
    * in Erlang is a list of characters, is text.
    */
   port_info(port: Port | string, item?: string): PortInfo {
@@ -112,7 +116,7 @@ export class Self extends Process {
     return true;
   }
 
-  /** What port_set_data has kept last; `undefined` before. */
+  /** What port_set_data has kept last; the atom `'undefined'` before. */
   port_get_data(port: Port | string): unknown {
     return this.findPort(port).data;
   }
@@ -126,7 +130,9 @@ export class Self extends Process {
   private findPort(port: Port | string): PortObject {
     this.ensureAlive();
     const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
-    if (!(id instanceof Port) || !(id.receiver instanceof PortObject)) throw badarg();
+    if (!(id instanceof Port))
+      throw badarg(typeof port === 'string' ? `no port is registered as ${port}` : 'that is no port');
+    if (!(id.receiver instanceof PortObject)) throw badarg(`${id} is closed`);
     return id.receiver;
   }
 }
@@ -144,7 +150,9 @@ function parsePortName(name: unknown): { driver: string; command: string; name: 
 }
 
 function checkOperation(operation: unknown): void {
-  if (typeof operation !== 'number' || operation >>> 0 !== operation) throw badarg();
+  if (typeof operation !== 'number' || operation >>> 0 !== operation) {
+    throw badarg('the operation has to be an integer from 0 to 2^32 - 1');
+  }
 }
 
 function toAnswer(port: PortObject, bytes: Uint8Array): Bytes {

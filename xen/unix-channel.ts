@@ -11,6 +11,9 @@ interface Outgoing {
 
 /** How much may wait for a peer that does not read before the connection is ended. */
 const MOST_UNSENT = 16 * 1024 * 1024;
+/** With so much on its way to a peer, nothing more is read from it. */
+const MUCH_UNSENT = 1024 * 1024;
+const READS_AT_ONCE = 8;
 const MOST_UNCLAIMED_FDS = 64;
 
 // Every chunk is decoded before the next is read, so one buffer serves all connections of this thread.
@@ -28,6 +31,8 @@ export class UnixChannel implements PacketChannel {
   #unsent = 0;
   #flushing = false;
   #wantsRoom = false;
+  /** Nothing is read until the peer has read more of what it was sent. */
+  #heldBack = false;
   #closed = false;
 
   /** Takes over a connected, non-blocking socket. Set the callbacks, then start(). */
@@ -67,11 +72,27 @@ export class UnixChannel implements PacketChannel {
     // Armed before the last look, which is the read that finds nothing.
     this.#watch.arm();
     try {
-      while (this.#receive());
+      this.#receiveSome();
     } catch (error) {
       this.#end(error as Error);
     }
     if (this.#wantsRoom) this.#flush();
+  }
+
+  /** What is there; a peer that sends without end gets its turn again after the others, and after its answers are sent. */
+  #receiveSome(): void {
+    for (let reads = 0; reads < READS_AT_ONCE && this.#unsent < MUCH_UNSENT; reads++) {
+      if (!this.#receive()) return;
+    }
+    this.#receiveLater();
+  }
+
+  #receiveLater(): void {
+    if (this.#unsent >= MUCH_UNSENT) {
+      this.#heldBack = true;
+      return;
+    }
+    setImmediate(() => this.#onReady());
   }
 
   #receive(): boolean {
@@ -124,6 +145,9 @@ export class UnixChannel implements PacketChannel {
         if (next.bytes.length === 0) this.#outgoing.shift();
       }
       this.#setWantsRoom(!this.#closed && this.#outgoing.length > 0);
+      if (!this.#heldBack || this.#unsent >= MUCH_UNSENT) return;
+      this.#heldBack = false;
+      this.#receiveLater();
     } catch (error) {
       // The peer has closed, maybe after a last word, which is read first.
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') this.#onReady();

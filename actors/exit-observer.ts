@@ -1,0 +1,31 @@
+import type { Pid, Port } from './identifiers.js';
+import type { Runtime } from './runtime.js';
+import type { Reason, Receiver, Signal } from './signal.js';
+
+/** Monitors one process for somebody who is none: calls back when it exits, at once if it has. */
+export class ExitObserver implements Receiver {
+  readonly id: Port;
+  registeredName: string | undefined = undefined;
+
+  constructor(
+    private readonly runtime: Pick<Runtime, 'makePort' | 'makeReference' | 'dropPort'>,
+    pid: Pid,
+    private readonly onExit: (reason: Reason) => void,
+  ) {
+    this.id = runtime.makePort(this);
+    const ref = runtime.makeReference();
+    if (pid.receiver) pid.receiver.signal({ type: 'monitor', from: this.id, ref, object: pid });
+    else this.end('noproc');
+  }
+
+  message(): void {}
+
+  signal(signal: Signal): void {
+    if (signal.type === 'down') this.end(signal.reason);
+  }
+
+  private end(reason: Reason): void {
+    this.runtime.dropPort(this.id);
+    this.onExit(reason);
+  }
+}
