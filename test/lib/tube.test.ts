@@ -172,6 +172,21 @@ describe('opening and accepting', () => {
     }
   });
 
+  test('timeout also from a peer that never stops writing', async () => {
+    const liar = box.client('domain');
+    await liar.mkdir('data/tip');
+    const domid = Number(await liar.readString('domid'));
+    await liar.setPerms('data/tip', [`b${domid}`]);
+    let over = false;
+    const flooding = (async () => {
+      const tip = `data/tip/${a.domid}/0`;
+      while (!over) await Promise.all(Array.from({ length: 20 }, () => liar.write(`${tip}/state`, '1')));
+    })();
+    expect(await a.run((self) => tube.open(self, domid))).toEqual(['error', expect.any(String)]);
+    over = true;
+    await flooding;
+  });
+
   test('a lying peer whose references and channels are wrong', async () => {
     const liar = box.client('domain');
     await liar.mkdir(TIP);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { allocatePages, closeFd, connectUnix, createEventFd, mapPages, sendWithFds } from '#native';
 import { encodeNumbers, HYPERCALL_GRANT, HYPERCALL_HELLO, HYPERCALL_MAP } from '#xen/hypercall';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
@@ -220,6 +221,28 @@ describe('a run directory', () => {
 });
 
 describe('domains', () => {
+  test('end with the worker thread that they are in, also when that is terminated', async () => {
+    const one = await join('one');
+    const code = `
+      const { boot } = require('ling-tubes');
+      boot({ name: 'in a worker', rundir: ${JSON.stringify(box.rundir)} })
+        .then(() => require('node:worker_threads').parentPort.postMessage('up'));`;
+    // Evaluated in the folder where jest runs, that of the package.
+    const worker = new Worker(code, { eval: true });
+    await once(worker, 'message');
+    const tool = box.client('socket');
+    expect(await tool.directory('/local/domain')).toHaveLength(2);
+    await worker.terminate();
+    await eventually(() => tool.directory('/local/domain'), [String(one.domid)]);
+  });
+
+  test('get all their answers, however many they ask for at once', async () => {
+    const client = (await join('one')).xenstore;
+    await client.write('data/big', Buffer.alloc(1900, 'x'));
+    const answers = await Promise.all(Array.from({ length: 12_000 }, () => client.read('data/big')));
+    expect(answers.every(({ length }) => length === 1900)).toBe(true);
+  });
+
   test('have domids of their own, homes, and names; these go when they do', async () => {
     const domains = [await join('one'), await join('two'), await join('dréi')];
     expect(domains.map(({ domid }) => domid)).toEqual([1, 2, 3]);
