@@ -3,6 +3,7 @@
  * directory when either side is done with it. It waits for its own peer only. What differs between the two sides is
  * in tube-opener.ts and tube-acceptor.ts.
  */
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pid, Port } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
@@ -145,6 +146,9 @@ export abstract class Keeper {
     if (this.port && this.isOpen(this.port)) self.port_close(this.port);
     await xenstore.unwatch(self, this.theirs);
     for (const directory of this.leftovers()) await xenstore.delete(self, directory);
+    // A living peer may be about to make the next tube there, and what it watches must not change twice.
+    const [, peer] = await xenstore.read(self, `/local/domain/${this.options.peer}/domid`);
+    if (peer === 'enoent') await xenstore.delete(self, path.dirname(this.own));
     this.over(this.failure ?? (outcome === 'timedOut' ? 'timeout' : 'closed'));
   }
 

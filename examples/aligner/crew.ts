@@ -6,6 +6,8 @@ const PROGRAM = path.join(__dirname, 'worker.js');
 /** The OS processes of the workers. */
 export class Crew {
   readonly #living = new Map<ChildProcess, Promise<void>>();
+  /** Called when a worker has ended while the work goes on. */
+  onEnd: (name: string, how: string) => void = () => {};
   #isOver = false;
 
   constructor(
@@ -26,6 +28,7 @@ export class Crew {
         this.#living.delete(child);
         resolve();
         onEnd(how);
+        if (!this.#isOver) this.onEnd(name, how);
       };
       child.once('error', (error) => end(error.message));
       child.once('exit', (status, signal) => end(signal === null ? `status ${status}` : signal));

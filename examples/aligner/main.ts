@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { boot } from '../../lib/index.js';
+import { boot, type Domain } from '../../lib/index.js';
 import { CleanUp } from './clean-up.js';
 import { Crew } from './crew.js';
 import { InputError, OutputError } from './errors.js';
@@ -21,6 +21,7 @@ import { type Options, parseOptions, UsageError } from './options.js';
 import { partition } from './partition.js';
 import type { Program } from './sam.js';
 import { SamWriter } from './sam-writer.js';
+import { WorkerError } from './share-keeper.js';
 
 /** How long workers may take to notice that their master is done, in milliseconds. */
 const PATIENCE = 3000;
@@ -31,6 +32,26 @@ class Interrupted extends Error {
   }
 }
 
+/** Signals that ask to end: the first is an interruption, further ones change nothing. */
+class Signals {
+  readonly interruption: Promise<never>;
+  #ignored = false;
+
+  constructor() {
+    this.interruption = new Promise((_resolve, reject) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+          if (!this.#ignored) reject(new Interrupted(signal));
+        });
+      }
+    });
+  }
+
+  ignore(): void {
+    this.#ignored = true;
+  }
+}
+
 void main(process.argv.slice(2)).then((status) => process.exit(status));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -38,7 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const options = parseOptions(args);
     if (options === undefined) return 0;
-    const figures = await Promise.race([run(options, cleanUp), interruption()]);
+    const signals = new Signals();
+    const figures = await Promise.race([run(options, cleanUp, signals), signals.interruption]);
     await cleanUp.run();
     process.stdout.write(`${options.json ? JSON.stringify(figures) : toTable(figures)}\n`);
     return 0;
@@ -49,7 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run(options: Options, cleanUp: CleanUp): Promise<Figures> {
+async function run(options: Options, cleanUp: CleanUp, signals: Signals): Promise<Figures> {
   checkInput(options.reads);
   checkInput(options.genome);
   const { reads, longest } = await surveyFastq(options.reads);
@@ -71,17 +93,31 @@ async function run(options: Options, cleanUp: CleanUp): Promise<Figures> {
   cleanUp.add(async () => bar?.stop());
   const { batch, maxMismatches } = options;
   const alignment = { genome, shares, reads: options.reads, longest, batch, maxMismatches };
-  const outcome = await domain.run((self) =>
-    align(self, domain, {
-      ...alignment,
-      program: program(),
-      crew,
-      writer,
-      onProgress: (done) => bar?.update(done),
-    }),
-  );
+  const outcome = await Promise.race([
+    domain.run((self) =>
+      align(self, domain, {
+        ...alignment,
+        program: program(),
+        crew,
+        writer,
+        onProgress: (done) => bar?.update(done),
+      }),
+    ),
+    stranded(domain, crew),
+  ]);
+  // From here on there is a result, and it would be wrong to say that there is none.
+  signals.ignore();
   await writer.close();
   return toFigures(path.resolve(options.out), shares.length, outcome);
+}
+
+/** Without lingd nobody is told that a tube's other side has died, nor can another worker join: rejects then. */
+function stranded(domain: Domain, crew: Crew): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    domain.once('disconnected', () => {
+      crew.onEnd = (name, how) => reject(new WorkerError(`${name} has ended (${how}), and lingd is gone`));
+    });
+  });
 }
 
 /** Reads are gone through twice, which a pipe does not allow; what is not there is told by whoever reads it. */
@@ -117,15 +153,6 @@ function showProgress(reads: number): SingleBar | undefined {
   const bar = new SingleBar({ stream: process.stderr, format: '{bar} {value}/{total} reads, {eta} s left' });
   bar.start(reads, 0);
   return bar;
-}
-
-/** Rejects at the first signal that asks to end; further ones change nothing. */
-function interruption(): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => reject(new Interrupted(signal)));
-    }
-  });
 }
 
 function explain(error: unknown): string {

@@ -420,6 +420,10 @@ describe('closing', () => {
       await program.kill();
       await eventually(() => end.ended, 'normal');
       expect(end.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
+      // Nor does anything remind of one that will never come again.
+      const reminders = async () =>
+        Object.keys(await snapshot()).filter((path) => new RegExp(`(tip|nock)/${domid}$`).test(path));
+      await eventually(reminders, []);
     }
   });
 

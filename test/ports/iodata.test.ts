@@ -176,3 +176,14 @@ function improper(items: List, tail: unknown): List {
 function pattern(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, i) => i * 7));
 }
+
+test.each<[string, unknown]>([
+  ['an object with the prototype of Uint8Array', Object.create(Uint8Array.prototype)],
+  ['a proxy of bytes', new Proxy(new Uint8Array(3), {})],
+  ['other typed arrays', new Uint16Array(3)],
+  ['an ArrayBuffer', new ArrayBuffer(3)],
+])('%s is no iodata', (_what, data) => {
+  for (const nested of [data, [data], list('a', data)]) {
+    expect(() => toBytes(nested)).toThrow(expect.objectContaining({ reason: 'badarg' }));
+  }
+});

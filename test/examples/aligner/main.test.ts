@@ -229,6 +229,28 @@ describe('while it runs', () => {
     },
   );
 
+  test('lingd can be killed, and the result is the same; a worker then cannot, and that is said', async () => {
+    for (const target of ['lingd', 'lingd and a worker']) {
+      const { ended } = start(LAMBDA, manyReads, '--out', out, '--workers', '2');
+      await isUnderWay();
+      for (const pid of processes('lingd.js')) kill(pid, 'SIGKILL');
+      if (target !== 'lingd') for (const pid of processes('worker.js').slice(0, 1)) kill(pid, 'SIGKILL');
+      const { status, stderr } = await ended;
+      if (target === 'lingd') {
+        expect(status).toBe(0);
+        expect(result() === expectedOfMany).toBe(true);
+        fs.rmSync(out);
+      } else {
+        expect(status).toBe(1);
+        expect(stderr).toMatch(/^aligner: worker-\d has ended \(SIGKILL\), and lingd is gone$/m);
+        expectNoResult();
+      }
+      // What a lingd that was killed has left.
+      await until(() => processes().length === 0);
+      fs.rmSync(rundir, { recursive: true });
+    }
+  });
+
   test('workers that die again and again end it with status 1 and no result', async () => {
     const { master, ended } = start(LAMBDA, READS, '--out', out);
     while (master.exitCode === null) {
