@@ -120,10 +120,26 @@ export const MAX_PACKET = 4096;
 export const TUBE_PAGES = 65;
 export const BROKEN = -1;
 
-const loadAddon: (directory: string) => unknown = require('node-gyp-build');
+/** There is no addon for this platform. */
+export class AddonError extends Error {
+  readonly code = 'ERR_ADDON';
+}
 
-// Compiled code lies in dist/native, the addon where node-gyp and prebuildify put it: in native/.
-const addon = loadAddon(path.join(__dirname, '../../native')) as Native;
+const addon = loadAddon();
+
+function loadAddon(): Native {
+  // Compiled code lies in dist/native, the addon where node-gyp and prebuildify put it: in native/.
+  const directory = path.join(__dirname, '../../native');
+  try {
+    return require('node-gyp-build')(directory) as Native;
+  } catch (error) {
+    const { platform, arch } = process;
+    throw new AddonError(
+      `ling-tubes has no addon for ${platform} on ${arch} with this C library: build it from the repository, with npm ci && npm run build`,
+      { cause: error },
+    );
+  }
+}
 
 export const {
   Reactor,
