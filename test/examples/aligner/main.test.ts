@@ -57,7 +57,8 @@ interface Run {
 }
 
 function start(...args: string[]): Run {
-  const env = { ...process.env, LINGD_LINGER: '0.5' };
+  // Whoever runs this in CI has colours everywhere.
+  const env = { ...process.env, LINGD_LINGER: '0.5', NO_COLOR: '1' };
   const master = spawn(process.execPath, [MAIN, '--rundir', rundir, ...args], { cwd: directory, env });
   masters.push(master);
   let stdout = '';
