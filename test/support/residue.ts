@@ -34,12 +34,21 @@ export function tubeMappings(): number {
   return fs.readFileSync('/proc/self/maps', 'latin1').split('memfd:ling-tube').length - 1;
 }
 
+/** Those that run: one that has ended is Node's to reap, at its own time. */
 export function childProcesses(): number[] {
   return fs
     .readdirSync('/proc/self/task')
     .flatMap((task) => fs.readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '))
-    .filter((pid) => pid !== '')
+    .filter((pid) => pid !== '' && isRunning(pid))
     .map(Number);
+}
+
+function isRunning(pid: string): boolean {
+  try {
+    return !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
 }
 
 /** OS processes with that text in their command line. */
