@@ -5,12 +5,11 @@
  *        |  \________________STOP________________^
  *        +--FAILED--> stopped
  */
-import { createMachine, type StateMachine } from '@xstate/fsm';
+import { createMachine } from '@xstate/fsm';
 
 export type DomainEvent = { type: 'STARTED' | 'FAILED' | 'STOP' | 'DONE' };
 export type DomainStatus = 'starting' | 'running' | 'stopping' | 'stopped';
 type DomainTypestate = { value: DomainStatus; context: object };
-export type DomainState = StateMachine.State<object, DomainEvent, DomainTypestate>;
 
 export const domainLifecycle = createMachine<object, DomainEvent, DomainTypestate>({
   id: 'domain',

@@ -60,10 +60,6 @@ class Acceptor extends Keeper {
     return this.#greeted ? [this.own] : [];
   }
 
-  over(): void {
-    // The caller of accept whom this was to serve gets another tube: the server sees this process end.
-  }
-
   async #greet(): Promise<HandshakeEvent | undefined> {
     const nock = await xenstore.read(this.self, `${this.keys.tip}/nock`);
     // Whoever may write below our data/tip may write nonsense; only the domain itself can answer at its own nock.

@@ -68,8 +68,8 @@ export abstract class Keeper {
   protected abstract understand(message: unknown): HandshakeEvent | undefined;
   /** What this side has to remove at the end: its own directory, and nothing else that the peer will. */
   protected abstract leftovers(): string[];
-  /** The tube is gone on this side: tell whoever is still to be told. */
-  abstract over(reason: string): void;
+  /** The tube is gone on this side, and the directory with it: for whoever is still to be told why. */
+  over(_reason: string): void {}
 
   async run(): Promise<void> {
     this.self.process_flag('trap_exit', true);

@@ -68,7 +68,7 @@ class Opener extends Keeper {
     return [...(this.#announced ? [nock] : []), ...(this.#invited && !this.peerSeen ? [tip] : [])];
   }
 
-  over(reason: string): void {
+  override over(reason: string): void {
     // The other side had accepted, sent and closed before this side could see it: that was a tube all the same.
     const wasThere = this.port !== undefined && this.received > 0;
     this.#answer(wasThere ? ['ok', this.port as Port] : ['error', reason]);

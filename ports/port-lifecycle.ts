@@ -6,11 +6,10 @@
  * A port that is to be closed while its driver runs stays `closing` until that callback has returned. One whose
  * driver does not start is DONE at once.
  */
-import { createMachine, type StateMachine } from '@xstate/fsm';
+import { createMachine } from '@xstate/fsm';
 
 export type PortEvent = { type: 'CLOSE' } | { type: 'DONE' };
 type PortTypestate = { value: 'open' | 'closing' | 'closed'; context: object };
-export type PortState = StateMachine.State<object, PortEvent, PortTypestate>;
 
 export const portLifecycle = createMachine<object, PortEvent, PortTypestate>({
   id: 'port',

@@ -1,9 +1,8 @@
 /** Connecting to lingd, which is started by whoever needs it first. */
 import { spawn } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeFd, connectUnix, lockDirectory } from '../native/index.js';
+import { connectUnix } from '../native/index.js';
 import { checkRunDirectory, domainSocket } from './run-directory.js';
 
 export class LingdStartError extends Error {
@@ -32,7 +31,8 @@ export async function connectToLingd(directory: string): Promise<number> {
         starting?.end();
         throw new LingdStartError(`no lingd answers in ${directory}`);
       }
-      if ((!starting || starting.ended) && !isServed(directory)) starting = startLingd(directory);
+      // One that finds another already there, or about to leave, ends at once.
+      if (!starting || starting.ended) starting = startLingd(directory);
       await sleep(RETRY);
     }
   } finally {
@@ -49,16 +49,6 @@ function tryConnect(directory: string): number | undefined {
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EAGAIN') return undefined;
     throw error;
   }
-}
-
-/** Whether some lingd holds the directory: it is about to listen, or about to leave. */
-function isServed(directory: string): boolean {
-  // Not made here: who makes it is who removes it.
-  if (!fs.existsSync(directory)) return false;
-  const lock = lockDirectory(directory);
-  if (lock === -1) return true;
-  closeFd(lock);
-  return false;
 }
 
 interface StartingLingd {

@@ -3,6 +3,7 @@ import type { Pid, Reference } from '#actors/identifiers';
 import { Process } from '#actors/process';
 import { type Crash, findRuntime, Runtime } from '#actors/runtime';
 import { isTuple } from '#actors/term';
+import { runProcess } from '../support/run-process';
 
 let runtime: Runtime;
 let crashes: Crash[];
@@ -344,17 +345,8 @@ test('spawn_opt links and monitors', async () => {
   ]);
 });
 
-/** Runs it as a process; what it returns, or throws. */
 function run<T>(body: (self: Process) => T): Promise<Awaited<T>> {
-  return new Promise((resolve, reject) => {
-    runtime.spawn(async (self) => {
-      try {
-        resolve(await body(self));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+  return runProcess(runtime, body);
 }
 
 function turn(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { isTuple, list } from '#actors/term';
 import * as gen_server from '#lib/gen-server';
+import { runProcess } from '../support/run-process';
 
 let runtime: Runtime;
 beforeEach(() => {
@@ -390,13 +391,5 @@ function exit(reason: unknown): never {
 }
 
 function run<T>(body: (self: Process) => T): Promise<Awaited<T>> {
-  return new Promise((resolve, reject) => {
-    runtime.spawn(async (self) => {
-      try {
-        resolve(await body(self));
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
+  return runProcess(runtime, body);
 }

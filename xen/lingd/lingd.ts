@@ -20,8 +20,6 @@ export interface LingdOptions {
   readonly directory: string;
   /** How long to stay when nobody is connected, in milliseconds; Infinity to stay for ever. */
   readonly linger: number;
-  /** Called once lingd has ended by itself, with everything released. */
-  readonly onIdle?: () => void;
 }
 
 /**
@@ -201,9 +199,10 @@ export class Lingd {
   }
 
   #armIdle(atLeast = 0): void {
-    const { linger, onIdle } = this.#options;
+    const { linger } = this.#options;
     if (linger === Number.POSITIVE_INFINITY) return;
-    this.#idle = setTimeout(() => void this.stop().then(onIdle), Math.max(linger, atLeast));
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.stop(), Math.max(linger, atLeast));
   }
 }
 

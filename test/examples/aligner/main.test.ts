@@ -9,8 +9,8 @@ import { readFastq } from '#examples/aligner/fastq';
 import { partition } from '#examples/aligner/partition';
 import { samHeader, samLines } from '#examples/aligner/sam';
 import { PartSearch } from '#examples/aligner/search';
-import { simulateReads } from '#examples/aligner/simulate';
 import { boot, ok, xenstore } from '#lib/index';
+import { simulateReads } from '../../support/simulate-reads';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const MAIN = path.join(ROOT, 'dist/examples/aligner/main.js');

@@ -5,7 +5,7 @@ import { Genome, type GenomePart } from '#examples/aligner/genome';
 import { reverseComplement } from '#examples/aligner/nucleotide';
 import { partition } from '#examples/aligner/partition';
 import { PartSearch } from '#examples/aligner/search';
-import { simulateReads } from '#examples/aligner/simulate';
+import { simulateReads } from '../../support/simulate-reads';
 import { naiveSearch } from './naive';
 
 const DATA = 'examples/aligner/data';

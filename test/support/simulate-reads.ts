@@ -1,7 +1,7 @@
-import type { Read } from './fastq.js';
-import type { Genome } from './genome.js';
-import type { Hit } from './hit.js';
-import { reverseComplement } from './nucleotide.js';
+import type { Read } from '#examples/aligner/fastq';
+import type { Genome } from '#examples/aligner/genome';
+import type { Hit } from '#examples/aligner/hit';
+import { reverseComplement } from '#examples/aligner/nucleotide';
 
 export interface SimulateOptions {
   readonly reads: number;
