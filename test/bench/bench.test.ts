@@ -1,7 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { run } from '../support/run';
 
 const MAIN = path.resolve('dist/bench/main.js');
 const directory = mkdtempSync(path.join(os.tmpdir(), 'ling-tubes-bench-test-'));
@@ -28,11 +28,13 @@ describe.each(['throughput', 'round-trip', 'footprint'])('bench --quick --only %
   let output: string;
   let report: Report;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     const args = [MAIN, '--quick', '--only', name, '--json', json];
-    output = execFileSync(process.execPath, args, { encoding: 'utf8' });
+    const { status, stdout, stderr } = await run(process.execPath, args, { patience: 80_000 });
+    expect([status, stderr]).toEqual([0, '']);
+    output = stdout;
     report = JSON.parse(readFileSync(json, 'utf8'));
-  }, 60_000);
+  }, 90_000);
 
   test('says on what machine it ran', () => {
     expect(Object.keys(report.machine).sort()).toEqual(
@@ -73,8 +75,8 @@ describe.each(['throughput', 'round-trip', 'footprint'])('bench --quick --only %
 test.each([
   [['--only', 'nonsense'], 'throughput, round-trip, footprint'],
   [['--rounds', '0'], 'positive integer'],
-])('%j is refused', (args, reason) => {
-  const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+])('%j is refused', async (args, reason) => {
+  const { status, stderr } = await run(process.execPath, [MAIN, ...args]);
   expect(status).toBe(1);
   expect(stderr).toContain(reason);
 });

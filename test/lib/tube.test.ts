@@ -1,7 +1,7 @@
 import { type Domain, isData, ok, type Port, type Self, tube, xenstore } from 'ling-tubes';
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
-import { eventually, holdings } from '../support/residue';
+import { descriptorsOf, eventually, tubeMappings } from '../support/residue';
 
 let box: Box;
 let a: Domain;
@@ -55,15 +55,17 @@ class End {
   }
 }
 
-/** Everything below /local/domain, with values. */
+/** Everything below /local/domain, with values; in a transaction, so that nothing goes while it is looked at. */
 async function snapshot(): Promise<Record<string, string>> {
   const client = box.client('socket');
   const found: Record<string, string> = {};
+  const tx = await client.transactionStart();
   const visit = async (path: string): Promise<void> => {
-    found[path] = await client.readString(path);
-    for (const name of await client.directory(path)) await visit(`${path}/${name}`);
+    found[path] = await client.readString(path, tx);
+    for (const name of await client.directory(path, tx)) await visit(`${path}/${name}`);
   };
   await visit('/local/domain');
+  await client.transactionEnd(tx, false);
   return found;
 }
 
@@ -131,12 +133,12 @@ describe('opening and accepting', () => {
     await silent.mkdir(TIP);
     await silent.setPerms(TIP, ['b3']);
     await a.run((self) => tube.open(self, 3, 1));
-    const [tree, held] = [await snapshot(), holdings()];
+    const [tree, mappings] = [await snapshot(), tubeMappings()];
     const start = performance.now();
     expect(await a.run((self) => tube.open(self, 3, 2))).toEqual(['error', 'timeout']);
     expect(performance.now() - start).toBeGreaterThan(950);
     expect(await snapshot()).toEqual(tree);
-    await eventually(() => holdings().mappings, held.mappings);
+    await eventually(tubeMappings, mappings);
   });
 
   test('timeout from a peer that only ever says one thing, whatever that is', async () => {
@@ -506,7 +508,8 @@ describe('closing', () => {
     const look = async () => ({
       processes: [a, b].map(({ runtime }) => runtime.processes().length),
       ports: [a, b].map(({ runtime }) => runtime.openPorts.size),
-      held: { ...holdings(), descriptors: holdings().descriptors.filter((target) => target !== 'socket') },
+      mappings: tubeMappings(),
+      memories: descriptorsOf('self').filter((target) => target.includes('memfd')).length,
       tree: Object.keys(await snapshot()),
     });
     await eventually(() => [a, b].map(({ runtime }) => runtime.processes().length), [2, 2]);
@@ -514,13 +517,7 @@ describe('closing', () => {
     for (let round = 0; round < 10; round++) {
       await Promise.all(Array.from({ length: 10 }, (_, i) => cycle(round * 10 + i, round % 2)));
     }
-    // Each look has a Xenstore client more.
-    const withoutClients = ({ held, ...rest }: Awaited<ReturnType<typeof look>>) => ({
-      ...rest,
-      mappings: held.mappings,
-      memories: held.descriptors.filter((target) => target.includes('memfd')).length,
-    });
-    await eventually(async () => withoutClients(await look()), withoutClients(before));
+    await eventually(look, before);
   });
 });
 

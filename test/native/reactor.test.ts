@@ -1,15 +1,15 @@
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { closeFd, createEventFd, Reactor } from '#native';
 import { type Watch, Watcher } from '#native/watcher';
-import { eventually, holdings } from '../support/residue';
+import { changesSince, eventually, holdings } from '../support/residue';
+import { run } from '../support/run';
 
 let before: ReturnType<typeof holdings>;
 beforeEach(() => {
   before = holdings();
 });
-afterEach(() => eventually(holdings, before));
+afterEach(() => eventually(() => changesSince(before), []));
 
 function ring(fd: number): void {
   fs.writeSync(fd, new Uint8Array(new BigUint64Array([1n]).buffer));
@@ -118,32 +118,31 @@ describe('an OS process with a watcher', () => {
     const ring = (fd) => fs.writeSync(fd, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
     const fd = createEventFd();`;
 
-  function run(program: string): { status: number | null; printed: string; ms: number } {
-    const start = performance.now();
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', HEAD + program], {
-      cwd: path.join(__dirname, '../..'),
-      timeout: 10_000,
-      encoding: 'utf8',
-    });
-    return { status, printed: stdout + stderr, ms: performance.now() - start };
+  async function runNode(program: string): Promise<{ status: number | null; printed: string }> {
+    const cwd = path.join(__dirname, '../..');
+    const { status, stdout, stderr } = await run(process.execPath, ['-e', HEAD + program], { cwd });
+    return { status, printed: stdout + stderr };
   }
 
-  test.each(['onThread', 'onLoop'])('%s ends at once by process.exit, in a callback and outside', (kind) => {
-    for (const program of [
-      `const w = Watcher.${kind}(); w.watch(fd, () => process.exit(7)).arm(); ring(fd);`,
-      `Watcher.${kind}(); setTimeout(() => process.exit(7), 50);`,
-      `Watcher.${kind}(); process.exit(7);`,
-    ]) {
-      expect(run(program)).toMatchObject({ status: 7, printed: '' });
-    }
+  test.each(['onThread', 'onLoop'])(
+    '%s ends at once by process.exit, in a callback and outside',
+    async (kind) => {
+      for (const program of [
+        `const w = Watcher.${kind}(); w.watch(fd, () => process.exit(7)).arm(); ring(fd);`,
+        `Watcher.${kind}(); setTimeout(() => process.exit(7), 50);`,
+        `Watcher.${kind}(); process.exit(7);`,
+      ]) {
+        expect(await runNode(program)).toMatchObject({ status: 7, printed: '' });
+      }
+    },
+  );
+
+  test.each(['onThread', 'onLoop'])('%s ends by itself once the watcher is closed', async (kind) => {
+    expect(await runNode(`Watcher.${kind}().close();`)).toMatchObject({ status: 0, printed: '' });
   });
 
-  test.each(['onThread', 'onLoop'])('%s ends by itself once the watcher is closed', (kind) => {
-    expect(run(`Watcher.${kind}().close();`)).toMatchObject({ status: 0, printed: '' });
-  });
-
-  test.each(['onThread', 'onLoop'])('%s reports what a callback throws as uncaught', (kind) => {
-    const { status, printed } = run(
+  test.each(['onThread', 'onLoop'])('%s reports what a callback throws as uncaught', async (kind) => {
+    const { status, printed } = await runNode(
       `const w = Watcher.${kind}(); w.watch(fd, () => { throw new Error('mine'); }).arm(); ring(fd);`,
     );
     expect(status).toBe(1);
@@ -152,13 +151,13 @@ describe('an OS process with a watcher', () => {
 
   test.each(['onThread', 'onLoop'])(
     '%s in a worker thread: the worker can be terminated and can exit',
-    (kind) => {
+    async (kind) => {
       const worker = (last: string): string => `${HEAD}
       const w = Watcher.${kind}();
       w.watch(fd, () => ${last}).arm();
       ring(fd);`;
       for (const last of ["parentPort.postMessage('up')", 'process.exit()', 'w.close()']) {
-        const { status, printed } = run(`
+        const { status, printed } = await runNode(`
         const worker = new Worker(${JSON.stringify(worker(last))}, { eval: true });
         worker.on('message', () => worker.terminate()).on('exit', () => console.log('over'));`);
         expect([status, printed]).toEqual([0, 'over\n']);
@@ -166,9 +165,11 @@ describe('an OS process with a watcher', () => {
     },
   );
 
-  test('twenty watchers are nothing to be warned of', () => {
+  test('twenty watchers are nothing to be warned of', async () => {
     expect(
-      run('const all = Array.from({ length: 20 }, () => Watcher.onLoop()); for (const w of all) w.close();'),
+      await runNode(
+        'const all = Array.from({ length: 20 }, () => Watcher.onLoop()); for (const w of all) w.close();',
+      ),
     ).toMatchObject({ status: 0, printed: '' });
   });
 });

@@ -9,7 +9,7 @@ import { Watcher } from '#native/watcher';
 import { UnixChannel } from '#xen/unix-channel';
 import { XenstoreClient } from '#xen/xenstore/client';
 import { Program, type World } from './program';
-import { eventually, type Holdings, holdings, processesWith } from './residue';
+import { changesSince, eventually, holdings, kill, processesWith } from './residue';
 
 export const LINGD = path.join(__dirname, '../../dist/bin/lingd.js');
 
@@ -18,7 +18,7 @@ export class Box {
   readonly #parent = fs.mkdtempSync(path.join(os.tmpdir(), 'lt-'));
   /** Not there yet: whoever starts lingd makes it, and lingd removes it. */
   readonly rundir = path.join(this.#parent, 'run');
-  readonly #before: Holdings = holdings();
+  readonly #before = holdings();
   readonly #domains: Domain[] = [];
   readonly #programs: Program[] = [];
   readonly #clients: (() => Promise<void>)[] = [];
@@ -55,13 +55,13 @@ export class Box {
     await Promise.all(this.#domains.map((domain) => domain.stop()));
     await Promise.all(this.#programs.map((program) => program.kill()));
     // It would leave by itself, a little later.
-    for (const pid of processesWith(this.rundir)) process.kill(pid);
+    for (const pid of processesWith(this.rundir)) kill(pid, 'SIGTERM');
     await eventually(() => processesWith(this.rundir), []);
     await this.#assertCleanedUp();
   }
 
   async #assertCleanedUp(): Promise<void> {
-    await eventually(holdings, this.#before);
+    await eventually(() => changesSince(this.#before), []);
     if (fs.existsSync(this.rundir)) expect(fs.readdirSync(this.rundir)).toEqual([]);
     fs.rmSync(this.#parent, { recursive: true });
   }

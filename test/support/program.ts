@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
 import type * as ling from 'ling-tubes';
 
@@ -15,6 +14,9 @@ export interface World {
 export class Program {
   readonly #child: ChildProcess;
   readonly #heard: unknown[] = [];
+  /** It has ended, and all that it has said has been heard. */
+  #isOver = false;
+  readonly #over: Promise<void>;
   #wake = (): void => {};
   #output = '';
 
@@ -41,7 +43,13 @@ export class Program {
       this.#heard.push(message);
       this.#wake();
     });
-    this.#child.on('exit', () => this.#wake());
+    this.#over = new Promise((resolve) => {
+      this.#child.on('close', () => {
+        this.#isOver = true;
+        this.#wake();
+        resolve();
+      });
+    });
     this.#child.send({ source, args });
   }
 
@@ -57,7 +65,7 @@ export class Program {
   /** The next message it says. */
   async hear<T = unknown>(): Promise<T> {
     while (this.#heard.length === 0) {
-      if (this.#hasEnded) throw new Error(`the program has ended without a word:\n${this.#output}`);
+      if (this.#isOver) throw new Error(`the program has ended without a word:\n${this.#output}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -69,20 +77,15 @@ export class Program {
     this.#child.send(message as object);
   }
 
-  /** Ends it from outside; resolves when the operating system has forgotten it. */
+  /** Ends it from outside, if it has not ended; resolves when the operating system has forgotten it. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (this.#hasEnded) return;
     this.#child.kill(signal);
-    await once(this.#child, 'exit');
+    await this.#over;
   }
 
   /** Waits for its own end: the exit status, or the signal. */
   async end(): Promise<number | NodeJS.Signals | null> {
-    if (!this.#hasEnded) await once(this.#child, 'exit');
+    await this.#over;
     return this.#child.exitCode ?? this.#child.signalCode;
-  }
-
-  get #hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 }

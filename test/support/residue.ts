@@ -2,14 +2,26 @@ import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What this OS process holds that a test may have left behind: descriptors, shared pages, child processes. */
-export interface Holdings {
-  readonly descriptors: readonly string[];
-  readonly mappings: number;
-  readonly children: readonly number[];
+export function holdings(): string[] {
+  return [
+    ...descriptorsOf('self'),
+    ...Array.from({ length: tubeMappings() }, () => 'mapping'),
+    ...childProcesses().map((pid) => `child ${pid}`),
+  ];
 }
 
-export function holdings(): Holdings {
-  return { descriptors: descriptorsOf('self'), mappings: tubeMappings(), children: childProcesses() };
+/** What only the tests' subject makes; all else may be on its way out still when somebody looks for the first time. */
+const IS_OURS = /^(anon_inode:|mapping$|.*memfd:)/;
+
+/** What is held that was not held before, and `-` what of ours was, and is no longer: closed in another's place. */
+export function changesSince(before: readonly string[]): string[] {
+  const gone = [...before];
+  const added = holdings().filter((held) => {
+    const at = gone.indexOf(held);
+    if (at !== -1) gone.splice(at, 1);
+    return at === -1;
+  });
+  return [...added, ...gone.filter((held) => IS_OURS.test(held)).map((held) => `-${held}`)];
 }
 
 /** What every open descriptor of a process leads to, sorted. Where it lies is left out of what a socket is called. */
@@ -35,35 +47,43 @@ export function tubeMappings(): number {
 }
 
 /** Those that run: one that has ended is Node's to reap, at its own time. */
-export function childProcesses(): number[] {
+function childProcesses(): number[] {
   return fs
     .readdirSync('/proc/self/task')
-    .flatMap((task) => fs.readFileSync(`/proc/self/task/${task}/children`, 'latin1').split(' '))
+    .flatMap((task) => read(`/proc/self/task/${task}/children`).split(' '))
     .filter((pid) => pid !== '' && isRunning(pid))
     .map(Number);
 }
 
 function isRunning(pid: string): boolean {
-  try {
-    return !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
-  }
+  return /\) [^ZX] /.test(read(`/proc/${pid}/stat`));
 }
 
-/** OS processes with that text in their command line. */
+/** OS processes with that text as an argument. */
 export function processesWith(text: string): number[] {
   return fs
     .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
-    .filter((pid) => {
-      try {
-        return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(text);
-      } catch {
-        return false;
-      }
-    })
+    .filter((pid) => read(`/proc/${pid}/cmdline`).split('\0').includes(text))
     .map(Number);
+}
+
+/** Of a thread or an OS process that has gone meanwhile: nothing. */
+function read(file: string): string {
+  try {
+    return fs.readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** Sends a signal to who may have ended by itself. */
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Waits until the two are equal; at the end of its patience says how they differ, as expect does. */

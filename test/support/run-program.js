@@ -2,6 +2,10 @@
 const heard = [];
 let wake = () => {};
 
+// The test has been ended: nobody else would end this.
+const abandoned = () => process.exit(1);
+process.once('disconnect', abandoned);
+
 process.once('message', async ({ source, args }) => {
   process.on('message', (message) => {
     heard.push(message);
@@ -16,6 +20,7 @@ process.once('message', async ({ source, args }) => {
   };
   await body({ ling: require('ling-tubes'), say, listen }, ...args);
   await sent;
+  process.off('disconnect', abandoned);
   process.disconnect();
 });
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -10,6 +10,7 @@ import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { encodePacket, XS_READ } from '#xen/xenstore/wire';
 import { Box, LINGD } from '../support/box';
 import { descriptorsOf, eventually, processesWith } from '../support/residue';
+import { type Ended, run } from '../support/run';
 
 let box: Box;
 const hypervisors: LinuxHypervisor[] = [];
@@ -40,7 +41,7 @@ function domainProgram() {
 
 async function end(lingd: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
   lingd.kill(signal);
-  const [status] = await once(lingd, 'exit');
+  const [status] = await once(lingd, 'close');
   return status;
 }
 
@@ -112,12 +113,12 @@ describe('by hand', () => {
 
   test('what it prints, a second one, and a third', async () => {
     const lingd = await box.lingd();
-    const second = runLingd('--foreground', '--rundir', box.rundir);
+    const second = await runLingd('--foreground', '--rundir', box.rundir);
     expect(second).toEqual({ status: 1, stdout: '', stderr: `lingd: another lingd serves ${box.rundir}\n` });
     // As domains start it, it is no news.
-    expect(runLingd('--rundir', box.rundir)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(await runLingd('--rundir', box.rundir)).toEqual({ status: 0, stdout: '', stderr: '' });
     await end(lingd);
-    expect(runLingd('--foreground', '--linger', '0', '--rundir', box.rundir)).toEqual({
+    expect(await runLingd('--foreground', '--linger', '0', '--rundir', box.rundir)).toEqual({
       status: 0,
       stdout: `lingd: serving ${box.rundir} (for Xen's tools: export XENSTORED_RUNDIR=${box.rundir})\n`,
       stderr: '',
@@ -131,14 +132,14 @@ describe('by hand', () => {
     ['--linger', ''],
     ['--rundir'],
     ['extra'],
-  ])('status 2 and help for %s', (...args) => {
-    const { status, stderr } = runLingd(...args);
+  ])('status 2 and help for %s', async (...args) => {
+    const { status, stderr } = await runLingd(...args);
     expect(status).toBe(2);
     expect(stderr).toContain('Usage: lingd');
   });
 
-  test('status 2 for a senseless LINGD_LINGER', () => {
-    const { status, stderr } = runLingdWith({ LINGD_LINGER: 'soon' }, '--rundir', box.rundir);
+  test('status 2 for a senseless LINGD_LINGER', async () => {
+    const { status, stderr } = await runLingdWith({ LINGD_LINGER: 'soon' }, '--rundir', box.rundir);
     expect([status, stderr]).toEqual([2, 'lingd: LINGD_LINGER: expected a number of seconds\n']);
   });
 
@@ -151,18 +152,13 @@ describe('by hand', () => {
   });
 });
 
-function runLingd(...args: string[]) {
+function runLingd(...args: string[]): Promise<Ended> {
   return runLingdWith({}, ...args);
 }
 
-function runLingdWith(variables: Record<string, string>, ...args: string[]) {
-  const env = { ...process.env, XENSTORED_RUNDIR: '/nonexistent', ...variables };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [LINGD, ...args], {
-    encoding: 'utf8',
-    env,
-    timeout: 10_000,
-  });
-  return { status, stdout, stderr };
+function runLingdWith(variables: Record<string, string>, ...args: string[]): Promise<Ended> {
+  const env = { XENSTORED_RUNDIR: '/nonexistent', ...variables };
+  return run(process.execPath, [LINGD, ...args], { env });
 }
 
 describe('a run directory', () => {
@@ -171,7 +167,7 @@ describe('a run directory', () => {
     fs.chmodSync(box.rundir, mode);
     const message = `${box.rundir} can be written by other users`;
     await expect(join()).rejects.toMatchObject({ code: 'ERR_RUN_DIRECTORY', message });
-    expect(runLingd('--foreground', '--rundir', box.rundir)).toMatchObject({
+    expect(await runLingd('--foreground', '--rundir', box.rundir)).toMatchObject({
       status: 1,
       stderr: `lingd: ${message}\n`,
     });
@@ -193,7 +189,7 @@ describe('a run directory', () => {
     const message = `${directory} belongs to another user`;
     const refused = LinuxHypervisor.connect({ name: 'x', directory });
     await expect(refused).rejects.toMatchObject({ code: 'ERR_RUN_DIRECTORY', message });
-    expect(runLingd('--foreground', '--rundir', directory)).toMatchObject({
+    expect(await runLingd('--foreground', '--rundir', directory)).toMatchObject({
       status: 1,
       stderr: `lingd: ${message}\n`,
     });
@@ -203,7 +199,7 @@ describe('a run directory', () => {
     const directory = path.join(box.rundir, 'x'.repeat(108 - box.rundir.length));
     const refused = LinuxHypervisor.connect({ name: 'x', directory });
     await expect(refused).rejects.toThrow(`107 bytes that Unix sockets allow: ${directory}`);
-    const { status, stderr } = runLingd('--foreground', '--rundir', directory);
+    const { status, stderr } = await runLingd('--foreground', '--rundir', directory);
     expect(status).toBe(1);
     expect(stderr).toContain(directory);
     expect(fs.existsSync(directory)).toBe(false);
@@ -433,7 +429,7 @@ describe('event channels', () => {
     const count = () => descriptorsOf(lingd.pid as number).length;
     const start = count();
     const limit = start + 20;
-    spawnSync('prlimit', ['--pid', String(lingd.pid), `--nofile=${limit}:${limit}`]);
+    await run('prlimit', ['--pid', String(lingd.pid), `--nofile=${limit}:${limit}`]);
     const channels = [];
     let refused: string | undefined;
     while (refused === undefined && channels.length < 100) {
