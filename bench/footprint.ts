@@ -19,6 +19,7 @@ export const footprint: Question = {
     { key: 'threads', title: 'threads', format: whole },
     { key: 'idle', title: 'idle CPU per s', format: nanoseconds },
   ],
+  compared: [],
   mostRounds: 3,
   cases: (effort) => {
     const seconds = effort === 'quick' ? 0.2 : 3;

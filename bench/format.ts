@@ -15,6 +15,11 @@ export function nanoseconds(value: number): string {
   return scaled(value, [' ns', ' us', ' ms', ' s']);
 }
 
+/** Of something small, in full. */
+export function bytes(value: number): string {
+  return `${Math.round(value)} B`;
+}
+
 /** In MiB, as memory is meant. */
 export function mebibytes(value: number): string {
   return `${(value / 1024 / 1024).toFixed(1)} MiB`;

@@ -9,8 +9,8 @@ export interface Question {
   readonly notes: readonly string[];
   /** Columns, from left to right. */
   readonly measures: readonly Measure[];
-  /** The measure whose ratio to the first rival's is worth a line of its own, where cases compare. */
-  readonly compared?: string;
+  /** Keys of the measures whose ratio to the first rival's is worth a column of its own, where cases compare. */
+  readonly compared: readonly string[];
   /** For questions whose answer hardly varies. */
   readonly mostRounds?: number;
   cases(effort: Effort): readonly Case[];

@@ -18,7 +18,7 @@ export const roundTrip: Question = {
     { key: 'p50', title: 'p50', format: nanoseconds },
     { key: 'p99', title: 'p99', format: nanoseconds },
   ],
-  compared: 'p50',
+  compared: ['p50'],
   cases: (effort) => {
     const scale = effort === 'quick' ? 0.1 : 1;
     const atOnce = { bytes: BYTES, count: 20_000 * scale, warmUp: 5000 * scale, pause: 0 };

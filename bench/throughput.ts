@@ -22,7 +22,7 @@ export const throughput: Question = {
     { key: 'receiverCpu', title: 'CPU/packet, receiver', format: nanoseconds },
     { key: 'lost', title: 'lost', format: count },
   ],
-  compared: 'packets',
+  compared: ['packets'],
   cases: (effort) => {
     const time = effort === 'quick' ? { warmUp: 0.2, seconds: 0.3 } : { warmUp: 0.5, seconds: 2 };
     return SIZES.flatMap((bytes) => RIVALS.map((rival) => throughputOf(rival, { bytes, ...time })));

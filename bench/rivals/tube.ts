@@ -1,5 +1,6 @@
-import { boot, type Domain, ok, type Port, type Self, tube } from '../../lib/index.js';
-import { type Place, type Rival, timeTrips } from '../rival.js';
+import { ok, type Port, type Self, tube } from '../../lib/index.js';
+import { inDomain } from '../domain.js';
+import { type Rival, timeTrips } from '../rival.js';
 
 /** Ours, used as a program would use it: a process sends, paced by can_send, and a process receives. */
 export const tubeRival: Rival = {
@@ -8,7 +9,7 @@ export const tubeRival: Rival = {
 
   async send(place, source, { bytes }) {
     const packet = Buffer.alloc(bytes);
-    await inDomain(place, async (self) => {
+    await inDomain(place.rundir, async (self) => {
       const t = ok(await tube.open(self, place.address as number));
       for (let more = true; more; ) {
         const slots = ok(await tube.can_send(self, t));
@@ -23,7 +24,7 @@ export const tubeRival: Rival = {
   },
 
   async receive(place, sink) {
-    await inDomain(place, async (self, domain) => {
+    await inDomain(place.rundir, async (self, domain) => {
       place.listening(domain.domid);
       const t = ok(await tube.accept(self));
       const isData = tube.isData(t);
@@ -36,7 +37,7 @@ export const tubeRival: Rival = {
 
   async ask(place, trips) {
     const packet = Buffer.alloc(trips.bytes);
-    return inDomain(place, async (self) => {
+    return inDomain(place.rundir, async (self) => {
       const t = ok(await tube.open(self, place.address as number));
       const isData = tube.isData(t);
       return timeTrips(trips, async () => {
@@ -47,7 +48,7 @@ export const tubeRival: Rival = {
   },
 
   async answer(place) {
-    await inDomain(place, async (self, domain) => {
+    await inDomain(place.rundir, async (self, domain) => {
       place.listening(domain.domid);
       const t = ok(await tube.accept(self));
       self.process_flag('trap_exit', true);
@@ -59,15 +60,6 @@ export const tubeRival: Rival = {
     });
   },
 };
-
-async function inDomain<T>({ rundir }: Place, body: (self: Self, domain: Domain) => Promise<T>): Promise<T> {
-  const domain = await boot({ rundir });
-  try {
-    return await domain.run((self) => body(self, domain));
-  } finally {
-    await domain.stop();
-  }
-}
 
 /** Until the other side has left: the sender's end must not cost the receiver anything while that still counts. */
 async function closed(self: Self, t: Port): Promise<void> {

@@ -17,7 +17,7 @@ interface Report {
       who: string;
       samples: Record<string, number>[];
       spreads: Record<string, { median: number; min: number; max: number }>;
-      ratio?: { median: number };
+      ratios: Record<string, { median: number }>;
     }[];
   }[];
 }

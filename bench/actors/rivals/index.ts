@@ -1,0 +1,5 @@
+import type { Rival } from '../rival.js';
+import { lingTubes } from './ling-tubes.js';
+
+/** In JavaScript; ours first: ratios are the first one's to each of the others. */
+export const RIVALS: readonly Rival[] = [lingTubes];
