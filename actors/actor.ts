@@ -22,6 +22,8 @@ type Guard = (message: unknown) => boolean;
  */
 export abstract class Actor implements Receiver {
   readonly pid: Pid;
+  /** Who spawned it. */
+  readonly parent: Pid | undefined;
   registeredName: string | undefined = undefined;
   isAlive = true;
   trapExit = false;
@@ -42,12 +44,13 @@ export abstract class Actor implements Receiver {
   private promise: Promise<unknown> | undefined = undefined;
   private resolve: Settle = ignore;
   private reject: Settle = ignore;
-  private exitReason: Reason = undefined;
+  protected exitReason: Reason = undefined;
 
   constructor(
     readonly runtime: Runtime,
-    readonly parent: Actor | undefined,
+    parent: Actor | undefined,
   ) {
+    this.parent = parent?.pid;
     this.pid = runtime.makePid(this);
   }
 
@@ -257,7 +260,7 @@ export abstract class Actor implements Receiver {
     }
   }
 
-  private async run(body: () => unknown): Promise<void> {
+  protected async run(body: () => unknown): Promise<void> {
     try {
       await body();
       this.die('normal');

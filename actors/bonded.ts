@@ -1,9 +1,10 @@
 import { Actor } from './actor.js';
 import { isNameOnNode, type NameOnNode } from './destination.js';
-import { badarg, ErlangError, ErlangExit } from './errors.js';
+import { badarg, ErlangError, ErlangExit, ErlangThrow } from './errors.js';
 import { Pid, Port, Reference } from './identifiers.js';
 import { Links } from './links.js';
 import { type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
+import { parseFlags } from './options.js';
 import type { Receiver } from './signal.js';
 
 /** The part of `self` that ties a process to others, and that ends processes: see {@link Process}. */
@@ -22,6 +23,18 @@ export abstract class Bonded extends Actor {
     destination.receiver?.signal({ type: 'exit', from: this.pid, reason, linked: false });
     this.ensureAlive();
     return true;
+  }
+
+  /** Raises an {@link ErlangError}: something is wrong with the program. */
+  error(reason: unknown): never {
+    this.ensureAlive();
+    throw new ErlangError(reason);
+  }
+
+  /** Raises an {@link ErlangThrow}, as a plain `throw` of a value does: for somebody up the stack to catch. */
+  throw(value: unknown): never {
+    this.ensureAlive();
+    throw new ErlangThrow(value);
   }
 
   /**
@@ -82,8 +95,8 @@ export abstract class Bonded extends Actor {
    */
   demonitor(ref: Reference, options: readonly ('flush' | 'info')[] = []): boolean {
     this.ensureAlive();
-    if (!(ref instanceof Reference) || !Array.isArray(options)) throw badarg();
-    if (options.some((option) => option !== 'flush' && option !== 'info')) throw badarg();
+    if (!(ref instanceof Reference)) throw badarg();
+    parseFlags(options, ['flush', 'info']);
     const monitor = this.endMonitor(ref);
     monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
     if (monitor === undefined && options.includes('flush'))
@@ -94,10 +107,10 @@ export abstract class Bonded extends Actor {
   /** A reference that messages to this process can be sent to, until unalias; with `reply`, until the first one. */
   alias(options: readonly ('explicit_unalias' | 'reply')[] = []): Reference {
     this.ensureAlive();
-    if (!Array.isArray(options)) throw badarg();
-    if (options.some((option) => option !== 'explicit_unalias' && option !== 'reply')) throw badarg();
+    parseFlags(options, ['explicit_unalias', 'reply']);
     const ref = this.runtime.makeReference();
-    this.addAlias(ref, options.includes('reply') ? 'reply' : 'explicit_unalias');
+    // The last one counts.
+    this.addAlias(ref, options.at(-1) ?? 'explicit_unalias');
     return ref;
   }
 
@@ -113,11 +126,16 @@ export abstract class Bonded extends Actor {
     const object = typeof item === 'string' ? ([item, this.runtime.node] as const) : item;
     if (!isNameOnNode(object)) throw badarg();
     const [name, node] = object;
+    if (node !== this.runtime.node && this.runtime.node === NO_NODE)
+      throw badarg('this is not part of a cluster');
     if (node !== this.runtime.node) return { object, receiver: undefined, missing: 'noconnection' };
     const receiver = this.runtime.registry.whereis(name);
     return { object, receiver: receiver?.id instanceof Kind ? receiver : undefined, missing: 'noproc' };
   }
 }
+
+/** The name of a node that is part of no cluster. */
+const NO_NODE = 'nonode@nohost';
 
 interface Monitored {
   readonly object: Pid | Port | NameOnNode;

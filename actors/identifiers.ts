@@ -83,3 +83,17 @@ export class Reference extends Identifier {
     return `#Ref<0.${[...this.words].reverse().join('.')}>`;
   }
 }
+
+// Erlang's guards; they are guards of TypeScript and of receive too.
+
+export function is_pid(term: unknown): term is Pid {
+  return term instanceof Pid;
+}
+
+export function is_port(term: unknown): term is Port {
+  return term instanceof Port;
+}
+
+export function is_reference(term: unknown): term is Reference {
+  return term instanceof Reference;
+}

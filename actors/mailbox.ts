@@ -22,6 +22,14 @@ export class Mailbox {
     this.arrived++;
   }
 
+  /** Puts back what was the oldest message: it has not newly arrived. */
+  unshift(message: unknown): void {
+    if (this.length === this.slots.length) this.grow();
+    this.head = (this.head + this.slots.length - 1) & (this.slots.length - 1);
+    this.slots[this.head] = message;
+    this.length++;
+  }
+
   /** Takes the oldest message, or answers {@link NONE}. */
   shift(): unknown {
     if (this.length === 0) return NONE;

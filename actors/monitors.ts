@@ -1,6 +1,7 @@
 import type { AliasMode } from './alias.js';
 import { badarg } from './errors.js';
 import type { Pid, Port, Reference } from './identifiers.js';
+import { parseOptions, parsePair } from './options.js';
 import { type List, list } from './term.js';
 
 export type MonitorOption =
@@ -51,10 +52,8 @@ export class Monitors {
 /** Checks the options of monitor/3; raises badarg. */
 export function parseMonitorOptions(options: unknown): { alias: AliasMode | undefined; tag: unknown } {
   const parsed: { alias: AliasMode | undefined; tag: unknown } = { alias: undefined, tag: 'DOWN' };
-  if (!Array.isArray(options)) throw badarg();
-  for (const option of options) {
-    if (!Array.isArray(option) || option.length !== 2) throw badarg();
-    const [key, value] = option;
+  for (const option of parseOptions(options)) {
+    const [key, value] = parsePair(option);
     if (key === 'tag') parsed.tag = value;
     else if (key === 'alias' && isMonitorAlias(value)) parsed.alias = value;
     else throw badarg();

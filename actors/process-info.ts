@@ -1,5 +1,6 @@
 import { badarg } from './errors.js';
 import { Pid } from './identifiers.js';
+import { parseOptions } from './options.js';
 import type { Process } from './process.js';
 import { type List, list } from './term.js';
 
@@ -7,13 +8,15 @@ import { type List, list } from './term.js';
 const ITEMS = {
   dictionary: ({ dictionary }) => list(...(dictionary ?? [])),
   group_leader: ({ groupLeader }) => groupLeader,
+  // What Erlang says of each that was spawned with a fun.
+  initial_call: () => ['erlang', 'apply', 2],
   links: ({ links }) => links?.toList() ?? list(),
   message_queue_data: ({ messageQueueData }) => messageQueueData,
   message_queue_len: ({ mailbox }) => mailbox.length,
   messages: ({ mailbox }) => list(...mailbox),
   monitored_by: ({ watchers }) => watchers?.toList() ?? list(),
   monitors: ({ monitors }) => monitors?.toList() ?? list(),
-  parent: ({ parent }) => parent?.pid ?? 'undefined',
+  parent: ({ parent }) => parent ?? 'undefined',
   priority: ({ priority }) => priority,
   registered_name: ({ registeredName }) => registeredName ?? list(),
   status: (actor, asker) => (actor === asker ? 'running' : actor.status),
@@ -41,8 +44,8 @@ const SUMMARY: readonly InfoItem[] = [
  */
 export function processInfo(asker: Process, pid: unknown, wanted: unknown): unknown {
   if (!(pid instanceof Pid)) throw badarg();
-  const items = Array.isArray(wanted) ? wanted : [wanted ?? 'status'];
-  for (const item of items) if (!Object.hasOwn(ITEMS, item)) throw badarg();
+  const items = Array.isArray(wanted) ? parseOptions(wanted) : wanted === undefined ? [] : [wanted];
+  for (const item of items) if (!Object.hasOwn(ITEMS, item as string)) throw badarg();
   const actor = pid.receiver as Process | undefined;
   if (actor === undefined) return 'undefined';
   const describe = (item: InfoItem): [InfoItem, unknown] => [item, ITEMS[item](actor, asker)];

@@ -1,5 +1,6 @@
 import { badarg } from './errors.js';
 import { type MonitorOption, parseMonitorOptions } from './monitors.js';
+import { parseFlags, parseOptions } from './options.js';
 
 export type Priority = 'low' | 'normal' | 'high' | 'max';
 /** Kept and answered, without effect: messages are shared and not copied to anywhere. */
@@ -10,12 +11,15 @@ export type SpawnOption =
   | 'monitor'
   | readonly ['monitor', readonly MonitorOption[]]
   | readonly ['priority', Priority]
-  | readonly ['message_queue_data', MessageQueueData];
+  | readonly ['message_queue_data', MessageQueueData]
+  /** Checked, without effect: memory is the JavaScript engine's. */
+  | readonly ['min_heap_size' | 'min_bin_vheap_size' | 'fullsweep_after', number]
+  /** No limit: there can be none. */
+  | readonly ['max_heap_size', 0];
 
 /** Raises badarg. */
 export function checkSendOptions(options: unknown): void {
-  if (!Array.isArray(options)) throw badarg();
-  if (options.some((option) => option !== 'nosuspend' && option !== 'noconnect')) throw badarg();
+  parseFlags(options, ['nosuspend', 'noconnect']);
 }
 
 export function isPriority(value: unknown): value is Priority {
@@ -41,16 +45,22 @@ export function parseSpawnOptions(options: unknown): ParsedSpawnOptions {
     priority: undefined,
     messageQueueData: undefined,
   };
-  if (!Array.isArray(options)) throw badarg();
-  for (const option of options) {
-    const [key, value] = Array.isArray(option) ? option : [option, undefined];
+  for (const option of parseOptions(options)) {
+    const [key, value] = Array.isArray(option) && option.length === 2 ? option : [];
     if (option === 'link') parsed.link = true;
     else if (option === 'monitor') parsed.monitor = [];
     else if (key === 'monitor') parsed.monitor = value;
     else if (key === 'priority' && isPriority(value)) parsed.priority = value;
     else if (key === 'message_queue_data' && isMessageQueueData(value)) parsed.messageQueueData = value;
-    else throw badarg();
+    else if (!isMemoryOption(key, value)) throw badarg();
   }
   if (parsed.monitor !== undefined) parseMonitorOptions(parsed.monitor);
   return parsed;
+}
+
+function isMemoryOption(key: unknown, value: unknown): boolean {
+  if (!Number.isSafeInteger(value)) return false;
+  if (key === 'max_heap_size') return value === 0;
+  const isSize = key === 'min_heap_size' || key === 'min_bin_vheap_size' || key === 'fullsweep_after';
+  return isSize && (value as number) >= 0;
 }

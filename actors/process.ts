@@ -1,8 +1,9 @@
 import type { Actor } from './actor.js';
-import { Bonded, checkProcessOrPort } from './bonded.js';
+import { checkProcessOrPort } from './bonded.js';
 import type { Destination } from './destination.js';
-import { badarg, type ErlangError, type ProcessExit } from './errors.js';
-import { Pid, type Port, Reference } from './identifiers.js';
+import { badarg, type ErlangError, ProcessExit } from './errors.js';
+import { Pid, type Port, type Reference } from './identifiers.js';
+import { parseFlags } from './options.js';
 import { type InfoItem, processInfo } from './process-info.js';
 import {
   checkSendOptions,
@@ -15,14 +16,7 @@ import {
   type SpawnOption,
 } from './process-options.js';
 import { type List, list } from './term.js';
-import {
-  type CancelOption,
-  monotonicTime,
-  parseCancelOptions,
-  parseTime,
-  type TimerOption,
-  type TimeUnit,
-} from './time.js';
+import { Timed } from './timed.js';
 
 /** Milliseconds up to 2^32 - 1. */
 export type Timeout = number | 'infinity';
@@ -43,7 +37,7 @@ export interface ReceiveOptions {
  * {@link ProcessExit} when the process is dead already, or dies by the call. A part of the program that is not awaited
  * by the rest of it has to catch that, as any promise nobody awaits.
  */
-export class Process extends Bonded {
+export class Process extends Timed {
   // In camelCase is what the runtime keeps for it; programs use the functions below.
   priority: Priority = 'normal';
   messageQueueData: MessageQueueData = 'on_heap';
@@ -133,6 +127,16 @@ export class Process extends Bonded {
     child.messageQueueData = messageQueueData ?? child.messageQueueData;
     if (link) this.link(child.pid);
     return monitor === undefined ? child.pid : [child.pid, this.monitor('process', child.pid, monitor)];
+  }
+
+  /**
+   * Waits until there is a message, which stays in the mailbox, then runs `body`; the process ends with it. What
+   * called hibernate never goes on: its `finally` blocks run once `body` is through, and catching saves nobody.
+   */
+  hibernate<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Promise<never> {
+    this.ensureAlive();
+    if (typeof body !== 'function') throw badarg();
+    return this.goOnWith(() => body(this, ...args));
   }
 
   /** Own identifier or another's: false as soon as it exits. */
@@ -230,57 +234,11 @@ export class Process extends Bonded {
     return this.runtime.makeReference();
   }
 
-  // ---- Time
-
-  /**
-   * Sends the message in `time` milliseconds, never within this call. A name is looked up then, and nobody there
-   * loses it silently. The end of this process does not cancel it; the end of the process with that pid does.
-   */
-  send_after(
-    time: number,
-    destination: Pid | string,
-    message: unknown,
-    options: readonly TimerOption[] = [],
-  ) {
-    const ref = this.make_ref();
-    this.startTimer(time, destination, ref, message, options);
-    return ref;
-  }
-
-  /** As send_after; the message is `['timeout', ref, message]`. */
-  start_timer(
-    time: number,
-    destination: Pid | string,
-    message: unknown,
-    options: readonly TimerOption[] = [],
-  ) {
-    const ref = this.make_ref();
-    this.startTimer(time, destination, ref, ['timeout', ref, message], options);
-    return ref;
-  }
-
-  /** Milliseconds that were left, or false when it has run out, or was cancelled, or never was. */
-  cancel_timer(ref: Reference): number | false;
-  cancel_timer(ref: Reference, options: readonly CancelOption[]): number | false | 'ok';
-  cancel_timer(ref: Reference, options: readonly CancelOption[] = []): number | false | 'ok' {
+  /** Different at each call in this runtime, and greater than the ones before; with `positive` above 0. */
+  unique_integer(options: readonly ('positive' | 'monotonic')[] = []): bigint {
     this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
-    const { async, info } = parseCancelOptions(options);
-    const left = this.runtime.timers.cancel(ref);
-    if (async && info) this.message(['cancel_timer', ref, left]);
-    return async || !info ? 'ok' : left;
-  }
-
-  read_timer(ref: Reference): number | false {
-    this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
-    return this.runtime.timers.read(ref);
-  }
-
-  /** Nanoseconds, or the given unit, since some fixed point in the past. */
-  monotonic_time(unit?: TimeUnit): bigint {
-    this.ensureAlive();
-    return monotonicTime(unit);
+    const isPositive = parseFlags(options, ['positive', 'monotonic']).includes('positive');
+    return this.runtime.uniqueInteger() + (isPositive ? 0n : LEAST_UNIQUE);
   }
 
   // ---- The process dictionary. Keys compare as those of a JavaScript Map do: tuples by identity.
@@ -292,23 +250,39 @@ export class Process extends Bonded {
     return old;
   }
 
-  get(key: unknown): unknown {
+  /** The value of a key, or all of `[key, value]`. */
+  get(): List<[unknown, unknown]>;
+  get(key: unknown): unknown;
+  get(...keys: [key?: unknown]): unknown {
     this.ensureAlive();
-    return this.dictionary?.get(key) ?? 'undefined';
+    if (keys.length === 0) return list(...(this.dictionary ?? []));
+    return this.dictionary?.get(keys[0]) ?? 'undefined';
   }
 
-  erase(key: unknown): unknown {
-    const old = this.get(key);
-    this.dictionary?.delete(key);
+  /** As get, and it is there no more. */
+  erase(): List<[unknown, unknown]>;
+  erase(key: unknown): unknown;
+  erase(...keys: [key?: unknown]): unknown {
+    const old = keys.length === 0 ? this.get() : this.get(keys[0]);
+    if (keys.length === 0) this.dictionary = undefined;
+    else this.dictionary?.delete(keys[0]);
     return old;
   }
 
-  get_keys(): List {
-    this.ensureAlive();
-    return list(...(this.dictionary?.keys() ?? []));
+  /** All keys, or those that have this value. */
+  get_keys(...values: [value?: unknown]): List {
+    const keys = list();
+    for (const [key, value] of this.get()) if (values.length === 0 || value === values[0]) keys.push(key);
+    return keys;
   }
 
   // ---- Behind the above
+
+  private async goOnWith(body: () => unknown): Promise<never> {
+    if (this.mailbox.length === 0) this.mailbox.unshift(await this.next(undefined, undefined));
+    await this.run(body);
+    throw new ProcessExit(this.exitReason);
+  }
 
   private makeChild<A extends unknown[]>(body: (self: this, ...args: A) => unknown, args: A): this {
     this.ensureAlive();
@@ -317,16 +291,7 @@ export class Process extends Bonded {
     child.start(() => body(child, ...args));
     return child;
   }
-
-  private startTimer(
-    time: unknown,
-    destination: unknown,
-    ref: Reference,
-    message: unknown,
-    options: unknown,
-  ) {
-    const ms = parseTime(time, options);
-    if (!(destination instanceof Pid) && typeof destination !== 'string') throw badarg();
-    this.runtime.timers.start(ms, destination, ref, message);
-  }
 }
+
+/** Where Erlang begins to count, below zero, on a 64-bit machine. */
+const LEAST_UNIQUE = -(2n ** 59n);

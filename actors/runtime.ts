@@ -54,6 +54,7 @@ export class Runtime<S extends Process = Process> {
   private pidCount = 0;
   private portCount = 0;
   private referenceCount = 0;
+  private uniqueIntegers = 0n;
 
   private dying: Actor[] = [];
   private starting: Actor[] = [];
@@ -169,6 +170,10 @@ export class Runtime<S extends Process = Process> {
       Math.floor(count / FIRST_WORD) % 0x1_0000_0000,
       0,
     ]);
+  }
+
+  uniqueInteger(): bigint {
+    return ++this.uniqueIntegers;
   }
 
   keepReference(ref: Reference): void {

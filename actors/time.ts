@@ -1,19 +1,44 @@
 import { badarg } from './errors.js';
+import { parseOptions, parsePair } from './options.js';
 
-export type TimeUnit = 'second' | 'millisecond' | 'microsecond' | 'nanosecond' | 'native';
+/** A name, or how many of the unit make a second. */
+export type TimeUnit = 'second' | 'millisecond' | 'microsecond' | 'nanosecond' | 'native' | number;
 
-const NANOSECONDS: Record<TimeUnit, bigint> = {
-  second: 1_000_000_000n,
-  millisecond: 1_000_000n,
-  microsecond: 1000n,
-  nanosecond: 1n,
-  native: 1n,
+const PER_SECOND: Readonly<Record<string, bigint>> = {
+  second: 1n,
+  millisecond: 1000n,
+  microsecond: 1_000_000n,
+  nanosecond: 1_000_000_000n,
+  native: 1_000_000_000n,
 };
 
 /** Erlang's monotonic clock. A native unit is a nanosecond; raises badarg for an unknown one. */
 export function monotonicTime(unit: TimeUnit = 'native'): bigint {
-  if (!Object.hasOwn(NANOSECONDS, unit)) throw badarg();
-  return process.hrtime.bigint() / NANOSECONDS[unit];
+  return convert(process.hrtime.bigint(), unit);
+}
+
+/** The time of day, on a clock that nobody sets while the OS process runs (Erlang's no_time_warp mode). */
+export function systemTime(unit: TimeUnit = 'native'): bigint {
+  return convert(process.hrtime.bigint() + OFFSET, unit);
+}
+
+export function timeOffset(unit: TimeUnit = 'native'): bigint {
+  return convert(OFFSET, unit);
+}
+
+const OFFSET = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+
+/** As Erlang's convert_time_unit rounds: down. */
+function convert(nanoseconds: bigint, unit: TimeUnit): bigint {
+  const scaled = nanoseconds * perSecond(unit);
+  const quotient = scaled / 1_000_000_000n;
+  return scaled < 0n && quotient * 1_000_000_000n !== scaled ? quotient - 1n : quotient;
+}
+
+function perSecond(unit: unknown): bigint {
+  if (typeof unit === 'number' && Number.isSafeInteger(unit) && unit > 0) return BigInt(unit);
+  if (typeof unit === 'string' && Object.hasOwn(PER_SECOND, unit)) return PER_SECOND[unit]!;
+  throw badarg();
 }
 
 /** `abs`: the time is not from now but on the clock of monotonic_time, in milliseconds. */
@@ -22,11 +47,11 @@ export type TimerOption = readonly ['abs', boolean];
 /** Milliseconds from now; raises badarg. */
 export function parseTime(time: unknown, options: unknown): number {
   if (typeof time !== 'number' || !Number.isSafeInteger(time)) throw badarg();
-  if (!Array.isArray(options)) throw badarg();
   let isAbsolute = false;
-  for (const option of options) {
-    if (!Array.isArray(option) || option[0] !== 'abs' || typeof option[1] !== 'boolean') throw badarg();
-    isAbsolute = option[1];
+  for (const option of parseOptions(options)) {
+    const [key, value] = parsePair(option);
+    if (key !== 'abs' || typeof value !== 'boolean') throw badarg();
+    isAbsolute = value;
   }
   if (isAbsolute) return Math.max(0, time - Number(monotonicTime('millisecond')));
   if (time < 0) throw badarg();
@@ -39,12 +64,10 @@ export type CancelOption = readonly ['async' | 'info', boolean];
 /** Raises badarg. */
 export function parseCancelOptions(options: unknown): { async: boolean; info: boolean } {
   const parsed = { async: false, info: true };
-  if (!Array.isArray(options)) throw badarg();
-  for (const option of options) {
-    if (!Array.isArray(option) || typeof option[1] !== 'boolean') throw badarg();
-    if (option[0] === 'async') parsed.async = option[1];
-    else if (option[0] === 'info') parsed.info = option[1];
-    else throw badarg();
+  for (const option of parseOptions(options)) {
+    const [key, value] = parsePair(option);
+    if ((key !== 'async' && key !== 'info') || typeof value !== 'boolean') throw badarg();
+    parsed[key] = value;
   }
   return parsed;
 }

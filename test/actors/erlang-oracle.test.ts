@@ -23,7 +23,6 @@ const lines: Line[] = readFileSync(join(__dirname, '../fixtures/erlang/otp25-pro
 const DIFFERENT: Record<string, string> = {
   alias_011:
     'signals are delivered at once, so what was sent before unalias has arrived (legal: see its note)',
-  misc_001: 'a JavaScript stack cannot be dropped, so there is no hibernate',
   spawn_002: 'there are no modules to look a function up in',
 };
 
@@ -652,6 +651,21 @@ const cases: Record<string, (w: World, self: Process) => unknown> = {
     return w.mbox0();
   },
 
+  misc_001: async (w, self) => {
+    const p = self.spawn(async (s) => {
+      try {
+        await s.hibernate(async (s) => {
+          const m = await s.receive();
+          s.send(self.pid, ['woken', m]);
+        });
+      } finally {
+        if (s.is_process_alive(s.pid)) s.send(self.pid, 'never');
+      }
+    });
+    await settle(self);
+    self.send(p, 'wake');
+    return w.rcv();
+  },
   misc_005: (_, self) => [
     self.put('k', 1),
     self.put('k', 2),

@@ -1,0 +1,22 @@
+import { badarg } from './errors.js';
+
+/** A list of options: an array, or a list that is proper. Raises badarg. */
+export function parseOptions(options: unknown): readonly unknown[] {
+  if (!Array.isArray(options) || 'tail' in options) throw badarg('the options have to be a list');
+  return options;
+}
+
+/** As {@link parseOptions}, of flags alone: raises badarg for one that is none of `known`. */
+export function parseFlags<F extends string>(options: unknown, known: readonly F[]): readonly F[] {
+  const flags = parseOptions(options);
+  for (const flag of flags) {
+    if (!known.includes(flag as F)) throw badarg(`the options are ${known.join(', ')}`);
+  }
+  return flags as readonly F[];
+}
+
+/** An option `[key, value]`; raises badarg for anything else. */
+export function parsePair(option: unknown): readonly [key: unknown, value: unknown] {
+  if (!Array.isArray(option) || option.length !== 2) throw badarg('an option has to be [key, value]');
+  return option as [unknown, unknown];
+}

@@ -1,0 +1,90 @@
+import { Bonded } from './bonded.js';
+import { badarg } from './errors.js';
+import { Pid, Reference } from './identifiers.js';
+import {
+  type CancelOption,
+  monotonicTime,
+  parseCancelOptions,
+  parseTime,
+  systemTime,
+  type TimerOption,
+  type TimeUnit,
+  timeOffset,
+} from './time.js';
+
+/** The part of `self` that has to do with time: see {@link Process}. */
+export abstract class Timed extends Bonded {
+  /**
+   * Sends the message in `time` milliseconds, never within this call. A name is looked up then, and nobody there
+   * loses it silently. The end of this process does not cancel it; the end of the process with that pid does.
+   */
+  send_after(
+    time: number,
+    destination: Pid | string,
+    message: unknown,
+    options: readonly TimerOption[] = [],
+  ): Reference {
+    return this.startTimer(time, destination, options, () => message);
+  }
+
+  /** As send_after; the message is `['timeout', ref, message]`. */
+  start_timer(
+    time: number,
+    destination: Pid | string,
+    message: unknown,
+    options: readonly TimerOption[] = [],
+  ): Reference {
+    return this.startTimer(time, destination, options, (ref) => ['timeout', ref, message]);
+  }
+
+  /** Milliseconds that were left, or false when it has run out, or was cancelled, or never was. */
+  cancel_timer(ref: Reference): number | false;
+  cancel_timer(ref: Reference, options: readonly CancelOption[]): number | false | 'ok';
+  cancel_timer(ref: Reference, options: readonly CancelOption[] = []): number | false | 'ok' {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    const { async, info } = parseCancelOptions(options);
+    const left = this.runtime.timers.cancel(ref);
+    if (async && info) this.message(['cancel_timer', ref, left]);
+    return async || !info ? 'ok' : left;
+  }
+
+  /** As cancel_timer, which it does not. */
+  read_timer(ref: Reference): number | false {
+    this.ensureAlive();
+    if (!(ref instanceof Reference)) throw badarg();
+    return this.runtime.timers.read(ref);
+  }
+
+  /** Nanoseconds, or the given unit, since some fixed point in the past. A number is a unit of so many in a second. */
+  monotonic_time(unit?: TimeUnit): bigint {
+    this.ensureAlive();
+    return monotonicTime(unit);
+  }
+
+  /** Nanoseconds, or the given unit, since 1970. */
+  system_time(unit?: TimeUnit): bigint {
+    this.ensureAlive();
+    return systemTime(unit);
+  }
+
+  /** What monotonic_time has to be added to give system_time. */
+  time_offset(unit?: TimeUnit): bigint {
+    this.ensureAlive();
+    return timeOffset(unit);
+  }
+
+  private startTimer(
+    time: unknown,
+    destination: unknown,
+    options: unknown,
+    toMessage: (ref: Reference) => unknown,
+  ): Reference {
+    this.ensureAlive();
+    const ms = parseTime(time, options);
+    if (!(destination instanceof Pid) && typeof destination !== 'string') throw badarg();
+    const ref = this.runtime.makeReference();
+    this.runtime.timers.start(ms, destination, ref, toMessage(ref));
+    return ref;
+  }
+}
