@@ -1,0 +1,237 @@
+/** What all of OTP's behaviours share: how they start, are asked, answer and end. */
+import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
+import { ErlangError, ErlangExit, ErlangThrow, exitReason } from '../actors/errors.js';
+import { Pid, Reference } from '../actors/identifiers.js';
+import type { Process, Timeout } from '../actors/process.js';
+import { isList, isTuple, type List, list } from '../actors/term.js';
+import {
+  monitorServer,
+  nameHolder,
+  registerName,
+  type ServerName,
+  type ServerRef,
+  unregisterName,
+  whereIs,
+} from './gen-name.js';
+import * as proc_lib from './proc-lib.js';
+import type { DebugOption } from './sys-debug.js';
+
+export { type Registry, type ServerName, type ServerRef, sendTo, type Via } from './gen-name.js';
+export { type StartError, stop } from './proc-lib.js';
+
+export interface StartOptions extends proc_lib.StartOptions {
+  /** The server has this name before it initializes itself. */
+  readonly name?: ServerName;
+  /** What `sys` shows of it from the beginning. */
+  readonly debug?: readonly DebugOption[];
+}
+
+/** What the loop of a behaviour knows of its start. */
+export interface Birth {
+  readonly name: ServerName | undefined;
+  /** Whom it is linked to from its start on: it ends when that one does. */
+  readonly parent: Pid | undefined;
+  readonly debug: readonly DebugOption[];
+}
+
+/** The start of a behaviour: `run` registers nothing and acknowledges by {@link initAck} and {@link initFail}. */
+type Run<P extends Process> = (self: P, birth: Birth) => unknown;
+
+/** `['already_started', pid]` where the name is taken; otherwise as {@link proc_lib.start}. */
+export async function start<P extends Process, R>(
+  self: P,
+  run: Run<P>,
+  options: StartOptions = {},
+): Promise<R | proc_lib.StartError> {
+  return (
+    alreadyStarted(self, options) ?? proc_lib.start<P, R>(self, starting(run, options, undefined), options)
+  );
+}
+
+/** As {@link start}, and linked: the caller is the parent of the behaviour. */
+export async function start_link<P extends Process, R>(
+  self: P,
+  run: Run<P>,
+  options: StartOptions = {},
+): Promise<R | proc_lib.StartError> {
+  return (
+    alreadyStarted(self, options) ??
+    proc_lib.start_link<P, R>(self, starting(run, options, self.pid), options)
+  );
+}
+
+/** As {@link start}, and monitored: with the reference of the monitor, where the start has not failed. */
+export async function start_monitor<P extends Process, R>(
+  self: P,
+  run: Run<P>,
+  options: StartOptions = {},
+): Promise<[R | proc_lib.StartError, Reference | undefined]> {
+  const taken = alreadyStarted(self, options);
+  if (taken !== undefined) return [taken, undefined];
+  return proc_lib.start_monitor<P, R>(self, starting(run, options, undefined), options);
+}
+
+/** The behaviour is ready: its start answers `['ok', pid]`. */
+export function initAck(self: Process): void {
+  proc_lib.init_ack(self, ['ok', self.pid]);
+}
+
+/**
+ * Ends a behaviour that could not start, with what was `thrown`. Its name is free again, and it is gone, when its
+ * start answers `result`.
+ */
+export function initFail(self: Process, { name }: Birth, result: unknown, thrown: unknown): never {
+  if (name !== undefined) unregisterName(self, name);
+  proc_lib.init_fail(self, result);
+  throw thrown;
+}
+
+/** What the `init` of every behaviour can answer in order not to start. */
+export function refuseInit(self: Process, birth: Birth, result: unknown): never {
+  if (result === 'ignore') return initFail(self, birth, 'ignore', new ErlangExit('normal'));
+  const isStop = isTuple(result) && result.length === 2 && result[0] === 'stop';
+  const reason = isStop ? result[1] : ['bad_return_value', result];
+  return initFail(self, birth, ['error', reason], new ErlangExit(reason));
+}
+
+/** Ends a behaviour whose `init` has raised `thrown`. */
+export function initCrashed(self: Process, birth: Birth, thrown: unknown): never {
+  if (!self.isAlive) throw thrown;
+  return initFail(self, birth, ['error', exitReason(thrown)], thrown);
+}
+
+/** The birth of a process that becomes a behaviour by itself (`enter_loop`): its parent is who started it. */
+export function enter(self: Process, { name, debug = [] }: Pick<StartOptions, 'name' | 'debug'>): Birth {
+  if (name !== undefined && nameHolder(self, name) !== self.pid) return self.exit('process_not_registered');
+  return { name, parent: self.parent, debug };
+}
+
+// ---- Calls
+
+/** Who called, for {@link reply}. */
+export type From = readonly [pid: Pid, tag: List | Reference];
+
+/** Which Erlang function a call is, for the exit of its caller. */
+export type Place = (server: ServerRef, request: unknown, timeout: Timeout | undefined) => unknown;
+
+const DEFAULT_TIMEOUT = 5000;
+
+/**
+ * Sends `[label, from, request]` and resolves with the reply. Otherwise the caller exits, with `[reason, place]`: the
+ * server's exit reason, `noproc`, `timeout` (milliseconds; default 5000), `calling_self`, or `['nodedown', node]`. A
+ * reply that comes too late is dropped.
+ */
+export async function call(
+  self: Process,
+  server: ServerRef,
+  label: string,
+  request: unknown,
+  timeout: Timeout | undefined,
+  place: Place,
+): Promise<unknown> {
+  const fail = (reason: unknown): never => self.exit([reason, place(server, request, timeout)]);
+  if (timeout !== undefined && !isTimeout(timeout)) return fail(functionClause());
+  const found = whereIs(self, server);
+  if (found === 'undefined') return fail('noproc');
+  if (found === self.pid) return fail('calling_self');
+  if (!(found instanceof Pid) && !isNameOnNode(found)) return fail(functionClause());
+
+  const since = self.mailbox.arrived;
+  const ref = sendRequest(self, found, label, request);
+  const isAnswer = (message: unknown): message is unknown[] => isReply(message, ref) || isDown(message, ref);
+  let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT, since });
+  self.demonitor(ref, ['flush']);
+  // Between the end of the wait and this line a reply may have slipped in.
+  if (answer === undefined) answer = await self.receive(isAnswer, { after: 0, since });
+  if (answer === undefined) return fail('timeout');
+  if (isReply(answer, ref)) return answer[1];
+  return fail(downReason(answer));
+}
+
+/** Sends a request whose reply comes as `[['alias' | ref], reply]`; the end of the server as its `'DOWN'` message. */
+export function sendRequest(
+  self: Process,
+  server: Pid | NameOnNode,
+  label: string,
+  request: unknown,
+): Reference {
+  const ref = monitorServer(self, server, [['alias', 'demonitor']]);
+  const tag = list<unknown>('alias');
+  tag.tail = ref;
+  self.send(server, [label, [self.pid, tag], request]);
+  return ref;
+}
+
+export function isReply(message: unknown, ref: Reference): message is [List, unknown] {
+  return isTuple(message) && message.length === 2 && isList(message[0]) && message[0].tail === ref;
+}
+
+export function isDown(message: unknown, ref: Reference): message is unknown[] {
+  return isTuple(message) && message[0] === 'DOWN' && message[1] === ref;
+}
+
+/** Why there is no answer, of a `'DOWN'` message. */
+export function downReason([, , , object, reason]: readonly unknown[]): unknown {
+  return reason === 'noconnection' && isTuple(object) ? ['nodedown', object[1]] : reason;
+}
+
+/** Answers a call; from any process. A caller that gave up gets nothing. */
+export function reply(self: Process, from: From, value: unknown): 'ok' {
+  const [pid, tag] = from;
+  const alias = isList(tag) && tag[0] === 'alias' && tag.tail instanceof Reference ? tag.tail : undefined;
+  self.send(alias ?? pid, [tag, value]);
+  return 'ok';
+}
+
+export function isFrom(term: unknown): term is From {
+  return isTuple(term) && term.length === 2 && term[0] instanceof Pid;
+}
+
+// ---- In the loop of a behaviour
+
+/** Thrown in the loop of a behaviour: it is to end in an orderly way, with this reason. */
+export class Stop extends Error {
+  constructor(readonly reason: unknown) {
+    super('stop');
+  }
+}
+
+export function isTimeout(term: unknown): term is Timeout {
+  return term === 'infinity' || (typeof term === 'number' && Number.isInteger(term) && term >= 0);
+}
+
+/** What a callback has thrown counts as returned where it is a throw; errors and exits are raised again. */
+export function thrownValue(thrown: unknown): unknown {
+  if (thrown instanceof ErlangThrow) return thrown.value;
+  if (thrown instanceof Error) throw thrown;
+  return thrown;
+}
+
+/** Stands in for a callback that a behaviour needs and has not. */
+export function undefinedFunction(): never {
+  throw new ErlangError('undef');
+}
+
+function functionClause(): unknown {
+  return exitReason(new ErlangError('function_clause'));
+}
+
+function alreadyStarted(self: Process, { name }: StartOptions): proc_lib.StartError | undefined {
+  const holder = name === undefined ? 'undefined' : nameHolder(self, name);
+  return holder === 'undefined' ? undefined : ['error', ['already_started', holder]];
+}
+
+function starting<P extends Process>(
+  run: Run<P>,
+  { name, debug = [] }: StartOptions,
+  parent: Pid | undefined,
+): (self: P) => Promise<unknown> {
+  return async (self) => {
+    const holder = name === undefined || (await registerName(self, name));
+    if (holder !== true) {
+      proc_lib.init_fail(self, ['error', ['already_started', holder]]);
+      return undefined;
+    }
+    return run(self, { name, parent, debug });
+  };
+}
