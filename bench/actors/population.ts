@@ -23,7 +23,7 @@ function population(name: string, title: string, count: number): Question {
     ],
     compared: ['rss', 'heap', 'start', 'talk', 'end'],
     mostRounds: 3,
-    cases: (effort) => SIDES.map((side) => caseOf(side, effort === 'quick' ? count / 100 : count)),
+    cases: (effort) => SIDES.map((side) => caseOf(side, effort === 'quick' ? count / 10 : count)),
   };
 }
 

@@ -26,6 +26,9 @@ interface Populate {
   readonly population: number;
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
 void main();
 
 async function main(): Promise<void> {
@@ -85,6 +88,3 @@ function memory(): NodeJS.MemoryUsage {
   collectGarbage();
   return process.memoryUsage();
 }
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,5 +1,6 @@
 import { gen_server, isTuple, ok, type Pid, type Reference, type Self } from '../../../lib/index.js';
 import { inDomain } from '../../domain.js';
+import { check } from '../check.js';
 import type { Operation, Population, Repeat, Rival } from '../rival.js';
 
 /** Ours, used as a program would use it: the processes of a domain, and guards that say what a receive takes. */
@@ -166,11 +167,6 @@ async function wait(self: Self, home: Pid): Promise<void> {
     if (what === 'stop') return void self.send(from, 'bye');
     self.send(from, 'pong');
   }
-}
-
-/** @throws Error unless that came which had to */
-function check(expected: unknown, got: unknown): void {
-  if (got !== expected) throw new Error(`got ${got} instead of ${expected}`);
 }
 
 type Guard<M> = (message: unknown) => message is M;
