@@ -2,9 +2,10 @@ import { Alarm } from './alarm.js';
 import { Alias, type AliasMode } from './alias.js';
 import { ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
 import type { Pid, Reference } from './identifiers.js';
+import { LinkedList } from './linked-list.js';
 import { Links } from './links.js';
 import { Mailbox, NONE } from './mailbox.js';
-import type { Monitors } from './monitors.js';
+import type { Monitor, Monitors } from './monitors.js';
 import type { Runtime } from './runtime.js';
 import type { Reason, Receiver, Sender, Signal } from './signal.js';
 import { Suspension } from './suspension.js';
@@ -32,7 +33,7 @@ export abstract class Actor implements Receiver {
   links: Links | undefined = undefined;
   monitors: Monitors | undefined = undefined;
   watchers: Watchers | undefined = undefined;
-  private aliases: Map<Reference, Alias> | undefined = undefined;
+  private aliases: LinkedList<Alias> | undefined = undefined;
   private suspensions: Set<Rejectable> | undefined = undefined;
 
   private phase = Phase.Running;
@@ -93,12 +94,11 @@ export abstract class Actor implements Receiver {
         this.watchers.add(signal);
         return;
       case 'demonitor':
-        this.watchers?.delete(signal.ref);
+        this.watchers?.delete(signal.monitor);
         return;
       case 'down': {
-        const monitor = this.endMonitor(signal.ref);
-        if (monitor === undefined) return;
-        this.message([monitor.tag, signal.ref, signal.kind, monitor.object, signal.reason]);
+        const { ref, kind, object, tag } = signal.monitor;
+        if (this.endMonitor(ref) !== undefined) this.message([tag, ref, kind, object, signal.reason]);
       }
     }
   }
@@ -112,10 +112,9 @@ export abstract class Actor implements Receiver {
   }
 
   /** A message came through an alias that ends with the first one. */
-  aliasAnswered(ref: Reference, mode: AliasMode): void {
-    this.endAlias(ref);
-    if (mode === 'reply_demonitor')
-      this.endMonitor(ref)?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+  aliasAnswered(alias: Alias): void {
+    this.endAlias(alias.ref);
+    if (alias.mode === 'reply_demonitor') demonitor(this.endMonitor(alias.ref));
   }
 
   // ---- Relations that end in more than one way
@@ -123,27 +122,32 @@ export abstract class Actor implements Receiver {
   protected addAlias(ref: Reference, mode: AliasMode): void {
     const alias = new Alias(this, ref, mode);
     ref.receiver = alias;
-    this.aliases ??= new Map();
-    this.aliases.set(ref, alias);
-    this.runtime.keepReference(ref);
+    this.aliases ??= new LinkedList();
+    this.aliases.add(alias);
   }
 
   /** Answers whether it was an alias of this process. */
   protected endAlias(ref: Reference): boolean {
-    if (!this.aliases?.delete(ref)) return false;
+    const alias = this.findAlias(ref);
+    if (alias === undefined) return false;
+    this.aliases?.delete(alias);
     ref.receiver = undefined;
-    if (!this.monitors?.has(ref)) this.runtime.forgetReference(ref);
     return true;
   }
 
   /** Removes a monitor that this process holds, and its alias unless that has to be ended explicitly. */
-  protected endMonitor(ref: Reference) {
-    const monitor = this.monitors?.take(ref);
-    if (monitor === undefined) return undefined;
-    const alias = this.aliases?.get(ref);
-    if (alias === undefined) this.runtime.forgetReference(ref);
-    else if (alias.mode !== 'explicit_unalias') this.endAlias(ref);
+  protected endMonitor(ref: Reference): Monitor | undefined {
+    const { monitor } = ref;
+    if (monitor?.from !== this.pid) return undefined;
+    this.monitors?.delete(monitor);
+    if (this.findAlias(ref)?.mode !== 'explicit_unalias') this.endAlias(ref);
     return monitor;
+  }
+
+  /** The alias of this process that the reference is. */
+  private findAlias(ref: Reference): Alias | undefined {
+    const { receiver } = ref;
+    return receiver instanceof Alias && receiver.owner === this ? receiver : undefined;
   }
 
   // ---- Waiting
@@ -290,13 +294,13 @@ export abstract class Actor implements Receiver {
 
   /** Tells all who are concerned; the runtime calls it when it is this one's turn. */
   tellOthers(): void {
-    for (const ref of this.aliases?.keys() ?? []) this.endAlias(ref);
-    for (const [ref, { target }] of this.monitors ?? []) {
-      this.runtime.forgetReference(ref);
-      target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    for (const { ref } of this.aliases ?? []) this.endAlias(ref);
+    for (const monitor of this.monitors ?? []) {
+      this.monitors?.delete(monitor);
+      demonitor(monitor);
     }
     this.links?.breakAll(this.pid, this.exitReason);
-    this.watchers?.tellAll('process', this.exitReason);
+    this.watchers?.tellAll(this.exitReason);
   }
 
   private stopProgram(): void {
@@ -336,6 +340,11 @@ function parseTimeout(after: unknown): number {
   if (typeof after === 'number' && Number.isInteger(after) && after >= 0 && after <= MAX_TIMEOUT)
     return after;
   throw new ErlangError('timeout_value');
+}
+
+/** Tells whom it is about that a monitor is no more. */
+export function demonitor(monitor: Monitor | undefined): void {
+  monitor?.target?.receiver?.signal({ type: 'demonitor', monitor });
 }
 
 function giveUp(actor: Actor): void {

@@ -1,4 +1,5 @@
 import type { Pid, Reference } from './identifiers.js';
+import { Linked } from './linked-list.js';
 import type { Receiver, Sender } from './signal.js';
 
 /**
@@ -11,18 +12,20 @@ export type AliasMode = 'explicit_unalias' | 'reply' | 'demonitor' | 'reply_demo
 interface Owner {
   readonly id: Pid;
   message(message: unknown, sender?: Sender): void;
-  aliasAnswered(ref: Reference, mode: AliasMode): void;
+  aliasAnswered(alias: Alias): void;
 }
 
 /** The receiver behind a reference that is an alias. It takes messages and no other signal. */
-export class Alias implements Receiver {
+export class Alias extends Linked implements Receiver {
   registeredName: string | undefined = undefined;
 
   constructor(
-    private readonly owner: Owner,
-    private readonly ref: Reference,
+    readonly owner: Owner,
+    readonly ref: Reference,
     readonly mode: AliasMode,
-  ) {}
+  ) {
+    super();
+  }
 
   get id(): Pid {
     return this.owner.id;
@@ -30,8 +33,7 @@ export class Alias implements Receiver {
 
   message(message: unknown, sender?: Sender): void {
     // First: what the message wakes must find the alias gone already.
-    if (this.mode === 'reply' || this.mode === 'reply_demonitor')
-      this.owner.aliasAnswered(this.ref, this.mode);
+    if (this.mode === 'reply' || this.mode === 'reply_demonitor') this.owner.aliasAnswered(this);
     this.owner.message(message, sender);
   }
 

@@ -1,9 +1,9 @@
-import { Actor } from './actor.js';
+import { Actor, demonitor } from './actor.js';
 import { isNameOnNode, type NameOnNode } from './destination.js';
 import { badarg, ErlangError, ErlangExit, ErlangThrow } from './errors.js';
 import { Pid, Port, Reference } from './identifiers.js';
 import { Links } from './links.js';
-import { type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
+import { Monitor, type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
 import { parseFlags } from './options.js';
 import type { Receiver } from './signal.js';
 
@@ -81,10 +81,10 @@ export abstract class Bonded extends Actor {
     if (alias !== undefined) this.addAlias(ref, alias);
     if (receiver === this) return ref;
     this.monitors ??= new Monitors();
-    this.monitors.add(ref, { kind, object, target: receiver?.id, tag });
-    this.runtime.keepReference(ref);
-    if (receiver !== undefined) receiver.signal({ type: 'monitor', from: this.pid, ref, object });
-    else this.signal({ type: 'down', ref, kind, object, reason: missing });
+    const monitor = new Monitor(ref, this.pid, kind, object, receiver?.id, tag);
+    this.monitors.add(monitor);
+    if (receiver !== undefined) receiver.signal(monitor);
+    else this.signal({ type: 'down', monitor, reason: missing });
     this.ensureAlive();
     return ref;
   }
@@ -98,7 +98,7 @@ export abstract class Bonded extends Actor {
     if (!(ref instanceof Reference)) throw badarg();
     parseFlags(options, ['flush', 'info']);
     const monitor = this.endMonitor(ref);
-    monitor?.target?.receiver?.signal({ type: 'demonitor', from: this.pid, ref });
+    demonitor(monitor);
     if (monitor === undefined && options.includes('flush'))
       this.mailbox.take((message) => isDown(message, ref));
     return options.includes('info') ? monitor !== undefined : true;

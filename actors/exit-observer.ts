@@ -1,4 +1,5 @@
 import type { Pid, Port } from './identifiers.js';
+import { Monitor } from './monitors.js';
 import type { Runtime } from './runtime.js';
 import type { Reason, Receiver, Signal } from './signal.js';
 
@@ -13,8 +14,8 @@ export class ExitObserver implements Receiver {
     private readonly onExit: (reason: Reason) => void,
   ) {
     this.id = runtime.makePort(this);
-    const ref = runtime.makeReference();
-    if (pid.receiver) pid.receiver.signal({ type: 'monitor', from: this.id, ref, object: pid });
+    const monitor = new Monitor(runtime.makeReference(), this.id, 'process', pid, pid, 'DOWN');
+    if (pid.receiver) pid.receiver.signal(monitor);
     else this.end('noproc');
   }
 

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Monitor } from './monitors.js';
 import type { Receiver } from './signal.js';
 
 /**
@@ -70,13 +71,39 @@ export class Port extends Identifier {
   }
 }
 
-/** A reference, unique in its runtime. As an alias it also has a receiver. */
+/**
+ * A reference, unique in its runtime: a number, or whatever words another runtime has made of its own. As an alias
+ * it also has a receiver.
+ */
 export class Reference extends Identifier {
+  #monitor: Monitor | undefined = undefined;
+
   constructor(
     origin: Origin,
-    readonly words: readonly number[],
+    readonly value: number | readonly number[],
   ) {
     super(origin);
+  }
+
+  /** As in the external term format: up to five words, the first of them of 18 bits. */
+  get words(): readonly number[] {
+    const { value } = this;
+    if (typeof value !== 'number') return value;
+    return [value % FIRST_WORD, Math.floor(value / FIRST_WORD) % 0x1_0000_0000, 0];
+  }
+
+  /** Made by its runtime, and not of words that somebody has sent. */
+  get isOriginal(): boolean {
+    return typeof this.value === 'number';
+  }
+
+  /** The monitor that it stands for, while that is held. */
+  get monitor(): Monitor | undefined {
+    return this.#monitor;
+  }
+
+  set monitor(monitor: Monitor | undefined) {
+    this.#monitor = monitor;
   }
 
   override toString(): string {
@@ -97,3 +124,5 @@ export function is_port(term: unknown): term is Port {
 export function is_reference(term: unknown): term is Reference {
   return term instanceof Reference;
 }
+
+const FIRST_WORD = 0x4_0000;

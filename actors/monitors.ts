@@ -1,54 +1,54 @@
 import type { AliasMode } from './alias.js';
 import { badarg } from './errors.js';
 import type { Pid, Port, Reference } from './identifiers.js';
+import { Linked, LinkedList } from './linked-list.js';
 import { parseOptions, parsePair } from './options.js';
+import type { Sender } from './signal.js';
 import { type List, list } from './term.js';
+import type { Watch } from './watchers.js';
 
 export type MonitorOption =
   | readonly ['alias', 'explicit_unalias' | 'demonitor' | 'reply_demonitor']
   | readonly ['tag', unknown];
 
-/** One monitor, as the process that made it keeps it. */
-export interface Monitor {
-  readonly kind: 'process' | 'port';
-  /** The identifier, or `[name, node]`: what the `'DOWN'` message names. */
-  readonly object: unknown;
-  /** Who has to hear of a demonitor; undefined where there was nobody. */
-  readonly target: Pid | Port | undefined;
-  readonly tag: unknown;
+/** One monitor, as who made it keeps it, and the signal that makes it known to whom it is about. */
+export class Monitor extends Linked {
+  readonly type = 'monitor';
+  /** @internal Its place among the {@link Watchers} of the target, until that ends. */
+  watch: Watch | undefined = undefined;
+
+  constructor(
+    readonly ref: Reference,
+    /** Who made it. */
+    readonly from: Sender,
+    readonly kind: 'process' | 'port',
+    /** The identifier, or `[name, node]`: what the `'DOWN'` message names. */
+    readonly object: unknown,
+    /** Who has to hear of a demonitor; undefined where there was nobody. */
+    readonly target: Pid | Port | undefined,
+    readonly tag: unknown,
+  ) {
+    super();
+  }
 }
 
-/** The monitors that a process holds on others. */
-export class Monitors {
-  private readonly held = new Map<Reference, Monitor>();
-
-  add(ref: Reference, monitor: Monitor): void {
-    this.held.set(ref, monitor);
+/** The monitors that a process holds on others; each is found by its reference, which leads to it while it is held. */
+export class Monitors extends LinkedList<Monitor> {
+  override add(monitor: Monitor): void {
+    super.add(monitor);
+    monitor.ref.monitor = monitor;
   }
 
-  has(ref: Reference): boolean {
-    return this.held.has(ref);
-  }
-
-  /** Removes and answers it, or undefined where it was not held (any more). */
-  take(ref: Reference): Monitor | undefined {
-    const monitor = this.held.get(ref);
-    if (monitor !== undefined) this.held.delete(ref);
-    return monitor;
+  override delete(monitor: Monitor): void {
+    super.delete(monitor);
+    monitor.ref.monitor = undefined;
   }
 
   /** As process_info shows them: `['process', object]` or `['port', object]`. */
   toList(): List<['process' | 'port', unknown]> {
-    return list(
-      ...[...this.held.values()].map(({ kind, object }): ['process' | 'port', unknown] => [kind, object]),
-    );
-  }
-
-  *[Symbol.iterator](): IterableIterator<[Reference, Monitor]> {
-    yield* this.held;
+    return list(...Array.from(this, ({ kind, object }): ['process' | 'port', unknown] => [kind, object]));
   }
 }
-
 /** Checks the options of monitor/3; raises badarg. */
 export function parseMonitorOptions(options: unknown): { alias: AliasMode | undefined; tag: unknown } {
   const parsed: { alias: AliasMode | undefined; tag: unknown } = { alias: undefined, tag: 'DOWN' };

@@ -1,8 +1,10 @@
 import { badarg } from './errors.js';
+import type { List } from './term.js';
 
 /** A list of options: an array, or a list that is proper. Raises badarg. */
 export function parseOptions(options: unknown): readonly unknown[] {
-  if (!Array.isArray(options) || 'tail' in options) throw badarg('the options have to be a list');
+  if (!Array.isArray(options) || (options as List).tail !== undefined)
+    throw badarg('the options have to be a list');
   return options;
 }
 

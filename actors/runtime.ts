@@ -7,6 +7,7 @@ import { Process } from './process.js';
 import { Registry } from './registry.js';
 import type { Reason, Receiver } from './signal.js';
 import { Timers } from './timers.js';
+import { WrittenReferences } from './written-references.js';
 
 /** A process that ended with an error or throw that nobody caught. */
 export interface Crash {
@@ -49,8 +50,7 @@ export class Runtime<S extends Process = Process> {
   ) => S;
   private readonly actors = new Map<number, Actor>();
   private readonly ports = new Map<number, Port>();
-  /** Aliases and monitors: the references that somebody else may bring back. */
-  private readonly references = new Map<number, Reference>();
+  private readonly written = new WrittenReferences();
   private pidCount = 0;
   private portCount = 0;
   private referenceCount = 0;
@@ -164,24 +164,16 @@ export class Runtime<S extends Process = Process> {
   }
 
   makeReference(): Reference {
-    const count = ++this.referenceCount;
-    return new Reference(this.origin, [
-      count % FIRST_WORD,
-      Math.floor(count / FIRST_WORD) % 0x1_0000_0000,
-      0,
-    ]);
+    return new Reference(this.origin, ++this.referenceCount);
   }
 
   uniqueInteger(): bigint {
     return ++this.uniqueIntegers;
   }
 
-  keepReference(ref: Reference): void {
-    this.references.set(numberOf(ref.words), ref);
-  }
-
-  forgetReference(ref: Reference): void {
-    this.references.delete(numberOf(ref.words));
+  /** It is being written out as bytes, so somebody may bring it back. */
+  remember(ref: Reference): void {
+    if (ref.isOriginal) this.written.add(ref);
   }
 
   startSoon(actor: Actor): void {
@@ -228,9 +220,9 @@ export class Runtime<S extends Process = Process> {
     return this.ports.get(id);
   }
 
-  /** The alias or monitor with these numbers, while it is active. */
+  /** The reference with these words, if it has been {@link remember | written out} and is still in use. */
   findReference(words: readonly number[]): Reference | undefined {
-    return this.references.get(numberOf(words));
+    return this.written.find(words);
   }
 
   private readonly startAll = (): void => {
@@ -249,13 +241,6 @@ export class Runtime<S extends Process = Process> {
 }
 
 const PIDS_PER_SERIAL = 0x1000_0000;
-
-/** In the external term format the first word of a reference has 18 bits. */
-const FIRST_WORD = 0x4_0000;
-
-function numberOf([first = 0, second = 0]: readonly number[]): number {
-  return first + second * FIRST_WORD;
-}
 
 const runtimes = new Map<number, Runtime>();
 

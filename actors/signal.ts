@@ -8,7 +8,8 @@
  * Signals are delivered by a direct call, so those from one sender to one receiver arrive in the order sent,
  * whatever their kind (Erlang manual, "Processes", signal order).
  */
-import type { Pid, Port, Reference } from './identifiers.js';
+import type { Pid, Port } from './identifiers.js';
+import type { Monitor } from './monitors.js';
 
 /** Why a process or port ended, or was asked to: any term. */
 export type Reason = unknown;
@@ -25,17 +26,11 @@ export type Signal =
    * other); otherwise somebody called exit/2 (then `kill` cannot be trapped).
    */
   | { readonly type: 'exit'; readonly from: Sender; readonly reason: Reason; readonly linked: boolean }
-  /** `from` monitors the receiver; `object` is what the down signal has to name: the id, or `[name, node]`. */
-  | { readonly type: 'monitor'; readonly from: Sender; readonly ref: Reference; readonly object: unknown }
-  | { readonly type: 'demonitor'; readonly from: Sender; readonly ref: Reference }
+  /** `from` monitors the receiver. */
+  | Monitor
+  | { readonly type: 'demonitor'; readonly monitor: Monitor }
   /** What the receiver monitored has ended. */
-  | {
-      readonly type: 'down';
-      readonly ref: Reference;
-      readonly kind: 'process' | 'port';
-      readonly object: unknown;
-      readonly reason: Reason;
-    };
+  | { readonly type: 'down'; readonly monitor: Monitor; readonly reason: Reason };
 
 /** A process or a port, seen by somebody who sends it signals. Never throws at its sender. */
 export interface Receiver {

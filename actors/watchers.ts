@@ -1,32 +1,40 @@
-import type { Reference } from './identifiers.js';
-import type { Reason, Sender, Signal } from './signal.js';
+import { Linked, LinkedList } from './linked-list.js';
+import type { Monitor } from './monitors.js';
+import type { Reason, Sender } from './signal.js';
 import { type List, list } from './term.js';
 
-type MonitorSignal = Extract<Signal, { type: 'monitor' }>;
+/** One that watches, as who is watched keeps it. */
+export class Watch extends Linked {
+  constructor(readonly monitor: Monitor) {
+    super();
+  }
+}
 
 /** Who monitors a process or port: the far side of {@link Monitors}. */
 export class Watchers {
-  private readonly signals = new Map<Reference, MonitorSignal>();
+  private readonly list = new LinkedList<Watch>();
 
-  add(signal: MonitorSignal): void {
-    this.signals.set(signal.ref, signal);
+  add(monitor: Monitor): void {
+    monitor.watch = new Watch(monitor);
+    this.list.add(monitor.watch);
   }
 
-  delete(ref: Reference): void {
-    this.signals.delete(ref);
+  /** Without effect where it has been told already. */
+  delete(monitor: Monitor): void {
+    if (monitor.watch !== undefined) this.list.delete(monitor.watch);
+    monitor.watch = undefined;
   }
 
   /** The watchers' identifiers, once for each monitor. */
   toList(): List<Sender> {
-    return list(...[...this.signals.values()].map(({ from }) => from));
+    return list(...Array.from(this.list, ({ monitor }) => monitor.from));
   }
 
   /** The watched process or port has ended: a down signal to each, in the order they began to monitor. */
-  tellAll(kind: 'process' | 'port', reason: Reason): void {
-    const signals = [...this.signals.values()];
-    this.signals.clear();
-    for (const { from, ref, object } of signals) {
-      from.receiver?.signal({ type: 'down', ref, kind, object, reason });
+  tellAll(reason: Reason): void {
+    for (const { monitor } of this.list) {
+      this.delete(monitor);
+      monitor.from.receiver?.signal({ type: 'down', monitor, reason });
     }
   }
 }

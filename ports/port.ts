@@ -88,7 +88,7 @@ export class PortObject implements Receiver, DriverPort {
         this.watchers.add(signal);
         return;
       case 'demonitor':
-        this.watchers.delete(signal.ref);
+        this.watchers.delete(signal.monitor);
         return;
       case 'exit':
         return this.#takeExit(signal.from, signal.reason, signal.linked);
@@ -261,7 +261,7 @@ export class PortObject implements Receiver, DriverPort {
   #end(): void {
     this.#drop();
     this.links.breakAll(this.id, this.#exitReason);
-    this.watchers.tellAll('port', this.#exitReason);
+    this.watchers.tellAll(this.#exitReason);
     try {
       this.#instance.stop?.();
     } catch (error) {

@@ -1,5 +1,6 @@
 import { ErlangError } from '../errors.js';
 import { Pid, Port, Reference } from '../identifiers.js';
+import { findRuntime } from '../runtime.js';
 import { Float, isList, List } from '../term.js';
 import { ByteWriter } from './byte-writer.js';
 import { type Entry, KeyOrder } from './key-order.js';
@@ -278,6 +279,7 @@ class Encoder extends ByteWriter {
 
   private reference(reference: Reference): void {
     const { origin, words } = reference;
+    findRuntime(origin.node, origin.creation)?.remember(reference);
     this.tagged16(tag.NEWER_REFERENCE_EXT, words.length);
     this.atom(origin.node);
     this.uint32(origin.creation);

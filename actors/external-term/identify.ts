@@ -20,9 +20,9 @@ export function port(node: string, creation: number, id: number): Port {
 
 export function reference(node: string, creation: number, words: readonly number[]): Reference {
   const runtime = findRuntime(node, creation);
-  const known = runtime?.findReference(words);
-  if (known?.words.length === words.length && words.every((word, i) => word === known.words[i])) return known;
-  return new Reference(runtime?.origin ?? foreignOrigin(node, creation), words);
+  return (
+    runtime?.findReference(words) ?? new Reference(runtime?.origin ?? foreignOrigin(node, creation), words)
+  );
 }
 
 /** Most messages name one foreign runtime again and again: identifiers that follow each other share its origin. */

@@ -78,7 +78,6 @@ function withKept(key: number, act: (self: Process, ref: Reference) => void): Ac
 }
 
 function check(runtime: Runtime, actors: readonly Actor[]): void {
-  const kept = new Set<Reference>();
   for (const actor of actors) {
     const { pid } = actor;
     expect(pid.receiver).toBe(actor.isAlive ? actor : undefined);
@@ -88,8 +87,8 @@ function check(runtime: Runtime, actors: readonly Actor[]): void {
       continue;
     }
     for (const other of actor.links?.toList() ?? []) expect(actorOf(other).links?.has(pid)).toBe(true);
-    for (const [ref, monitor] of actor.monitors ?? []) {
-      kept.add(ref);
+    for (const monitor of actor.monitors ?? []) {
+      expect(monitor.ref.monitor).toBe(monitor);
       expect(actorOf(monitor.target).watchers?.toList()).toContain(pid);
     }
     for (const from of actor.watchers?.toList() ?? []) {
@@ -97,7 +96,6 @@ function check(runtime: Runtime, actors: readonly Actor[]): void {
     }
     if (actor.registeredName !== undefined) expect(runtime.whereis(actor.registeredName)).toBe(pid);
   }
-  for (const ref of kept) expect(runtime.findReference(ref.words)).toBe(ref);
 }
 
 function actorOf(id: Sender | undefined): Actor {

@@ -166,16 +166,11 @@ describe('identifiers', () => {
     await run((self) => {
       const { pid } = self;
       const other = self.spawn((child) => child.receive());
-      const ref = self.monitor('process', other);
-      const alias = self.alias();
       const known = findRuntime(pid.node, pid.origin.creation);
       expect(known).toBe(runtime);
       expect(known?.findPid(pid.id, pid.serial)).toBe(pid);
-      expect([ref, alias].map(({ words }) => known?.findReference([...words]))).toEqual([ref, alias]);
       self.exit(other, 'kill');
-      self.unalias(alias);
       expect(known?.findPid(other.id, other.serial)).toBeUndefined();
-      expect([ref, alias].map(({ words }) => known?.findReference(words))).toEqual([undefined, undefined]);
     });
     const { node, creation } = runtime.origin;
     expect(findRuntime('other@node', creation)).toBeUndefined();
