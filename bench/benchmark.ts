@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { machine } from './machine.js';
 import { type Answer, ask } from './measure.js';
 import type { Question } from './question.js';
-import { header, report, toJson } from './report.js';
+import { header, report, summary, toJson } from './report.js';
 import { World } from './world.js';
 
 interface Options {
@@ -42,6 +42,7 @@ export async function benchmark(
   } finally {
     await world.end();
   }
+  if (answers.length > 1) console.log(`${summary(answers)}\n`);
   if (options.json !== undefined) writeFileSync(options.json, toJson(here, answers));
 }
 

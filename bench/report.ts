@@ -1,8 +1,8 @@
-import Table from 'cli-table3';
 import type { Machine } from './machine.js';
 import type { Answer, Result } from './measure.js';
 import type { Question } from './question.js';
 import { type Spread, spreadOf } from './statistics.js';
+import { markdownTable } from './table.js';
 
 /** `notes`: what holds for all questions. */
 export function header(machine: Machine, rounds: number, notes: readonly string[]): string {
@@ -10,27 +10,38 @@ export function header(machine: Machine, rounds: number, notes: readonly string[
   return [
     `${cpu}, ${cores} cores (load ${load}), ${kernel}, Node ${node}, commit ${commit}, ${date}`,
     `Medians of ${rounds} interleaved rounds (min..max).`,
-    ...(notes.length === 0 ? [] : ['', ...notes.map((note) => `- ${note}`)]),
+    ...list(notes),
   ].join('\n');
 }
 
-/** A Markdown table that a terminal shows as well, with the notes below. */
+/** A table with a row for each case, with the notes below. */
 export function report({ question, results }: Answer): string {
   const { title, notes, measures, compared } = question;
-  const table = new Table({
-    head: ['', ...measures.map((measure) => measure.title), ...ratioTitles(question)],
-    chars: MARKDOWN,
-    style: { head: [], border: [] },
-    colAligns: ['left', ...Array.from({ length: measures.length + compared.length }, () => 'right' as const)],
-  });
-  for (const result of results) {
+  const head = ['', ...measures.map((measure) => measure.title), ...ratioTitles(question)];
+  const rows = results.map((result) => {
     const cells = measures.map((measure) => spread(result.spreads[measure.key] as Spread, measure.format));
     const ratios = compared.map((key) => showRatio(results, result, key));
-    table.push([`${result.subject}, ${result.who}`, ...cells, ...ratios]);
-  }
-  const [head, ...rows] = table.toString().split('\n');
-  const rule = (head as string).replace(/[^|]/g, '-');
-  return [`## ${title}`, '', head, rule, ...rows, '', ...notes.map((note) => `- ${note}`)].join('\n');
+    return [`${result.subject}, ${result.who}`, ...cells, ...ratios];
+  });
+  return [`## ${title}`, '', markdownTable(head, rows), ...list(notes)].join('\n');
+}
+
+/** One table of all ratios: a row for each subject and compared measure, a column for each of those they are to. */
+export function summary(answers: readonly Answer[]): string {
+  const compared = answers.filter(({ question }) => question.compared.length > 0);
+  const [, ...others] = new Set(compared.flatMap(({ results }) => results.map(({ who }) => who)));
+  const rows = compared.flatMap(({ question, results }) =>
+    Array.from(new Set(results.map(({ subject }) => subject)), (subject) =>
+      question.compared.map((key) => [
+        `${question.name}, ${subject}: ${titleOf(question, key)}`,
+        ...others.map((other) => {
+          const result = results.find(({ who, ...each }) => each.subject === subject && who === other);
+          return result === undefined ? '' : showRatio(results, result, key);
+        }),
+      ]),
+    ).flat(),
+  );
+  return ['## All ratios', '', markdownTable(['', ...others], rows)].join('\n');
 }
 
 /** Everything that was measured, for other programs. */
@@ -48,20 +59,22 @@ export function toJson(machine: Machine, answers: readonly Answer[]): string {
   return `${JSON.stringify({ machine, questions }, undefined, 2)}\n`;
 }
 
-const MARKDOWN = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '|', 'left-mid': '', mid: '', 'mid-mid': '', right: '|', 'right-mid': '', middle: '|' },
-};
+function list(notes: readonly string[]): string[] {
+  return notes.length === 0 ? [] : ['', ...notes.map((note) => `- ${note}`)];
+}
 
 function spread({ median, min, max }: Spread, format: (value: number) => string): string {
   return min === max ? format(median) : `${format(median)} (${format(min)}..${format(max)})`;
 }
 
 /** Where there are several, each says what of. */
-function ratioTitles({ measures, compared }: Question): string[] {
-  if (compared.length === 1) return ['ratio'];
-  return compared.map((key) => `ratio of ${measures.find((measure) => measure.key === key)?.title}`);
+function ratioTitles(question: Question): string[] {
+  if (question.compared.length === 1) return ['ratio'];
+  return question.compared.map((key) => `ratio of ${titleOf(question, key)}`);
+}
+
+function titleOf({ measures }: Question, key: string): string {
+  return measures.find((measure) => measure.key === key)?.title as string;
 }
 
 function showRatio(results: readonly Result[], result: Result, key: string): string {

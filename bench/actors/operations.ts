@@ -56,7 +56,7 @@ function operation(
     ],
     compared: ['time', 'cpu'],
     cases: (effort) => {
-      const time = effort === 'quick' ? { warmUp: 50, measured: 100 } : { warmUp: 1000, measured: 1000 };
+      const time = effort === 'quick' ? { warmUp: 20, measured: 50 } : { warmUp: 1000, measured: 1000 };
       return Object.entries(subjects).flatMap(([subject, operation]) =>
         SIDES.filter((side) => side.can(operation)).map((side) => caseOf(subject, operation, side, time)),
       );
