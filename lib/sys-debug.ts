@@ -12,6 +12,7 @@ const LOGGED = 10;
 
 /** How a behaviour's events are observed. While nothing is, `isOn` is false, and nobody need tell of any. */
 export class Debug {
+  isOn = false;
   private isTracing = false;
   private logged: DebugEvent[] = [];
   private logLimit = 0;
@@ -29,10 +30,6 @@ export class Debug {
     }
   }
 
-  get isOn(): boolean {
-    return this.isTracing || this.logLimit > 0 || this.statistics !== undefined;
-  }
-
   tell(event: DebugEvent): void {
     if (this.isTracing) this.print(event);
     if (this.logLimit > 0) {
@@ -45,6 +42,12 @@ export class Debug {
 
   /** Does what a `['debug', change]` asks for, and says what is to be replied. */
   change(change: unknown): unknown {
+    const answer = this.doChange(change);
+    this.isOn = this.isTracing || this.logLimit > 0 || this.statistics !== undefined;
+    return answer;
+  }
+
+  private doChange(change: unknown): unknown {
     const [what, how] = Array.isArray(change) ? change : [];
     switch (what) {
       case 'trace':
