@@ -5,5 +5,7 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
-  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/test/support/reporter.js'],
+  // For a machine that is busy with others: nothing but a hang takes so long.
+  testTimeout: 60_000,
 };

@@ -1,10 +1,9 @@
 /** Every runnable example of the documentation runs, and prints what its comments say. */
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { transformSync } from '@swc/core';
+import { run } from './support/run';
 
 const root = path.join(__dirname, '..');
 const documents = [
@@ -51,12 +50,9 @@ test.each(examples)('$title prints what it says', async ({ code }) => {
       module: { type: 'es6' },
     } as const;
     fs.writeFileSync(program, transformSync(code, options).code);
-    const env = { ...process.env, XENSTORED_RUNDIR: path.join(directory, 'run'), LINGD_LINGER: '0' };
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], {
-      env,
-      timeout: 20_000,
-    });
-    expect(stderr).toBe('');
+    const env = { XENSTORED_RUNDIR: path.join(directory, 'run'), LINGD_LINGER: '0' };
+    const { status, stdout, stderr } = await run(process.execPath, [program], { env });
+    expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toBe(expectedOutput(code));
     expect(expectedOutput(code)).not.toBe('');
   } finally {

@@ -14,7 +14,7 @@ const SIZES = [0, 1, 3999, 4000, 4001, 7999, 8000, 8001, 31 * 4000, 31 * 4000 + 
 
 let rundir: string;
 let domain: Domain;
-const children: ChildProcess[] = [];
+const peers: { child: ChildProcess; ended: Promise<string> }[] = [];
 const received: unknown[] = [];
 
 beforeEach(async () => {
@@ -26,7 +26,15 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await domain.stop();
-  for (const child of children.splice(0)) await ended(child);
+  // They end with the domain.
+  let overdue = 0;
+  const all = peers.splice(0);
+  const patience = setTimeout(() => {
+    for (const { child } of all) if (child.kill('SIGKILL')) overdue++;
+  }, 20_000);
+  const printed = (await Promise.all(all.map(({ ended }) => ended))).join('');
+  clearTimeout(patience);
+  expect({ overdue, printed }).toEqual({ overdue: 0, printed: '' });
   const deadline = Date.now() + 5000;
   while (fs.existsSync(rundir)) {
     if (Date.now() > deadline) throw new Error(`${fs.readdirSync(rundir)} is left in ${rundir}`);
@@ -38,14 +46,16 @@ afterEach(async () => {
 function startPeer(name: string): ChildProcess {
   const child = spawn(process.execPath, [PEER, name, String(domain.domid)], {
     env: { ...process.env, XENSTORED_RUNDIR: rundir },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  children.push(child);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  peers.push({ child, ended: once(child, 'close').then(() => printed) });
   return child;
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
 const EXPORTS: navel.Exports = {
@@ -63,11 +73,11 @@ function withPeers<T>(names: string[], body: (self: Self, peers: ChildProcess[])
   return domain.run(async (self) => {
     ok(await navel.start(self, 'here', EXPORTS));
     await navel.subscribe(self);
-    const peers = names.map(startPeer);
+    const children = names.map(startPeer);
     const up = new Set<unknown>();
     while (up.size < names.length) up.add(((await self.receive()) as unknown[])[1]);
     expect([...up].sort()).toEqual([...names].sort());
-    return body(self, peers);
+    return body(self, children);
   });
 }
 

@@ -94,7 +94,7 @@ describe('opening and accepting', () => {
   });
 
   test('a hundred tids at once', async () => {
-    const [c, d] = [await box.boot(), await box.boot()];
+    const [c, d] = [await box.boot({ tubeTimeout: 20_000 }), await box.boot({ tubeTimeout: 20_000 })];
     const tids = Array.from({ length: 100 }, (_, i) => (i === 99 ? 0xffff_ffff : i));
     const pairs = await Promise.all(tids.map((tid) => End.pair(c, d, tid)));
     for (const [one, other] of pairs) {

@@ -87,7 +87,11 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Waits until the two are equal; at the end of its patience says how they differ, as expect does. */
-export async function eventually<T>(look: () => T | Promise<T>, expected: T, patience = 5000): Promise<void> {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  expected: T,
+  patience = 15_000,
+): Promise<void> {
   const deadline = Date.now() + patience;
   for (;;) {
     const seen = await look();

@@ -254,7 +254,7 @@ describe('while it runs', () => {
 
   test('workers that die again and again end it with status 1 and no result', async () => {
     const { master, ended } = start(LAMBDA, READS, '--out', out);
-    while (master.exitCode === null) {
+    while (master.exitCode === null && master.signalCode === null) {
       for (const pid of processes('worker.js')) kill(pid, 'SIGKILL');
       await sleep(5);
     }
