@@ -42,8 +42,18 @@ abstract class Identifier {
   }
 }
 
-/** A process identifier. Within a domain one process has one Pid object: compare with `===`. */
-export class Pid extends Identifier {
+/** Where nothing says which messages are accepted, none is refused. */
+// biome-ignore lint/suspicious/noExplicitAny: unknown would refuse every Pid that says what it accepts
+export type AnyMessage = any;
+
+/**
+ * A process identifier. Within a domain one process has one Pid object: compare with `===`. `M` is what may be sent to
+ * the process: a `Pid<A | B>` can stand where a `Pid<A>` is wanted.
+ */
+export class Pid<in M = AnyMessage> extends Identifier {
+  /** For the compiler alone. */
+  declare protected readonly accepts: (message: M) => void;
+
   constructor(
     origin: Origin,
     readonly id: number,
@@ -73,9 +83,12 @@ export class Port extends Identifier {
 
 /**
  * A reference, unique in its runtime: a number, or whatever words another runtime has made of its own. As an alias
- * it also has a receiver.
+ * it also has a receiver, to which `M` may be sent.
  */
-export class Reference extends Identifier {
+export class Reference<in M = AnyMessage> extends Identifier {
+  /** For the compiler alone. */
+  declare protected readonly accepts: (message: M) => void;
+
   #monitor: Monitor | undefined = undefined;
 
   constructor(

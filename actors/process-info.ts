@@ -2,6 +2,7 @@ import { badarg } from './errors.js';
 import { Pid } from './identifiers.js';
 import { parseOptions } from './options.js';
 import type { Process } from './process.js';
+import type { Sender } from './signal.js';
 import { type List, list } from './term.js';
 
 /** How each item of process_info/2 is found; `asker` is the process that asks. */
@@ -10,20 +11,28 @@ const ITEMS = {
   group_leader: ({ groupLeader }) => groupLeader,
   // What Erlang says of each that was spawned with a fun.
   initial_call: () => ['erlang', 'apply', 2],
-  links: ({ links }) => links?.toList() ?? list(),
+  links: ({ links }) => links?.toList() ?? list<Sender>(),
   message_queue_data: ({ messageQueueData }) => messageQueueData,
   message_queue_len: ({ mailbox }) => mailbox.length,
   messages: ({ mailbox }) => list(...mailbox),
-  monitored_by: ({ watchers }) => watchers?.toList() ?? list(),
+  monitored_by: ({ watchers }) => watchers?.toList() ?? list<Sender>(),
   monitors: ({ monitors }) => monitors?.toList() ?? list(),
   parent: ({ parent }) => parent ?? 'undefined',
   priority: ({ priority }) => priority,
-  registered_name: ({ registeredName }) => registeredName ?? list(),
+  registered_name: ({ registeredName }) => registeredName ?? list<never>(),
   status: (actor, asker) => (actor === asker ? 'running' : actor.status),
   trap_exit: ({ trapExit }) => trapExit,
 } satisfies Record<string, (actor: Process, asker: Process) => unknown>;
 
 export type InfoItem = keyof typeof ITEMS;
+/** `[item, value]`. */
+export type InfoPair<I extends InfoItem = InfoItem> = {
+  [K in I]: [item: K, value: ReturnType<(typeof ITEMS)[K]>];
+}[I];
+/** The answer for one item: where there is no name, nothing but the empty list. */
+export type InfoAnswer<I extends InfoItem> = I extends 'registered_name'
+  ? [item: I, value: string] | List<never>
+  : InfoPair<I>;
 
 /** The items that process_info/1 lists, which leaves out the long ones. */
 const SUMMARY: readonly InfoItem[] = [

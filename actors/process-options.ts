@@ -1,4 +1,5 @@
 import { badarg } from './errors.js';
+import type { Pid, Reference } from './identifiers.js';
 import { type MonitorOption, parseMonitorOptions } from './monitors.js';
 import { parseFlags, parseOptions } from './options.js';
 
@@ -16,6 +17,16 @@ export type SpawnOption =
   | readonly ['min_heap_size' | 'min_bin_vheap_size' | 'fullsweep_after', number]
   /** No limit: there can be none. */
   | readonly ['max_heap_size', 0];
+
+type MonitoredOption = 'monitor' | readonly ['monitor', readonly MonitorOption[]];
+/** What spawn_opt answers: the pid, with a monitor its reference too, or either where the options are not known. */
+export type SpawnAnswer<N, O extends readonly SpawnOption[]> = true extends {
+  [I in keyof O]: O[I] extends MonitoredOption ? true : false;
+}[number]
+  ? [Pid<N>, Reference]
+  : [Extract<O[number], MonitoredOption>] extends [never]
+    ? Pid<N>
+    : Pid<N> | [Pid<N>, Reference];
 
 /** Raises badarg. */
 export function checkSendOptions(options: unknown): void {

@@ -2,9 +2,9 @@ import type { Actor } from './actor.js';
 import { checkProcessOrPort } from './bonded.js';
 import type { Destination } from './destination.js';
 import { badarg, type ErlangError, ProcessExit } from './errors.js';
-import { Pid, type Port, type Reference } from './identifiers.js';
+import { type AnyMessage, Pid, type Port, type Reference } from './identifiers.js';
 import { parseFlags } from './options.js';
-import { type InfoItem, processInfo } from './process-info.js';
+import { type InfoAnswer, type InfoItem, type InfoPair, processInfo } from './process-info.js';
 import {
   checkSendOptions,
   isMessageQueueData,
@@ -13,6 +13,7 @@ import {
   type Priority,
   parseSpawnOptions,
   type SendOption,
+  type SpawnAnswer,
   type SpawnOption,
 } from './process-options.js';
 import { type List, list } from './term.js';
@@ -29,6 +30,17 @@ export interface ReceiveOptions {
   readonly since?: number;
 }
 
+/** What a process receives whose messages are `M`. */
+type Received<M> = 0 extends 1 & M ? unknown : M;
+/** What of it is left by a guard that accepts `T`; what `M` does not tell of is as the guard says. */
+type Narrowed<M, T> = T extends unknown
+  ? [Extract<Received<M>, T>] extends [never]
+    ? T
+    : Extract<Received<M>, T>
+  : never;
+/** Await it. Without options there is no timeout, and no undefined. */
+type Answer<T, O> = undefined extends O ? T | Promise<T> : T | undefined | Promise<T | undefined>;
+
 /**
  * A process as its program sees it: `self`. It has Erlang's functions whose meaning depends on who calls them, and
  * where nothing else is said they do what the Erlang manual says. Option lists are plain arrays here.
@@ -36,8 +48,11 @@ export interface ReceiveOptions {
  * Whatever is wrong with an argument raises an {@link ErlangError} with reason `badarg`. Each function raises
  * {@link ProcessExit} when the process is dead already, or dies by the call. A part of the program that is not awaited
  * by the rest of it has to catch that, as any promise nobody awaits.
+ *
+ * `M` is what the process receives, from others, from ports and as signals; others may send that to its pid.
  */
-export class Process extends Timed {
+export class Process<M = AnyMessage> extends Timed {
+  declare readonly pid: Pid<M>;
   // In camelCase is what the runtime keeps for it; programs use the functions below.
   priority: Priority = 'normal';
   messageQueueData: MessageQueueData = 'on_heap';
@@ -56,8 +71,12 @@ export class Process extends Timed {
    * Sends and answers the message. It is shared, not copied: do not change it after. To one that has exited it is
    * lost; badarg for a name that nobody has. With options the answer is `ok`.
    */
-  send<M>(destination: Destination, message: M): M;
-  send(destination: Destination, message: unknown, options: readonly SendOption[]): 'ok' | 'nosuspend';
+  send<D, T extends D>(destination: Destination<D>, message: T): T;
+  send<D>(
+    destination: Destination<D>,
+    message: NoInfer<D>,
+    options: readonly SendOption[],
+  ): 'ok' | 'nosuspend';
   send(destination: Destination, message: unknown, options?: readonly SendOption[]): unknown {
     this.ensureAlive();
     if (options !== undefined) checkSendOptions(options);
@@ -70,7 +89,7 @@ export class Process extends Timed {
   }
 
   /** As send; true (false where it would have to wait, which only a port can make it do). */
-  send_nosuspend(destination: Destination, message: unknown): boolean {
+  send_nosuspend<D>(destination: Destination<D>, message: NoInfer<D>): boolean {
     return this.send(destination, message, ['nosuspend']) === 'ok';
   }
 
@@ -84,42 +103,57 @@ export class Process extends Timed {
    * while others run: it only says yes or no. What it raises, the receive raises. One receive at a time, else
    * ERR_CONCURRENT_RECEIVE.
    */
-  receive(guard?: undefined): unknown;
-  receive<M>(guard: (message: unknown) => message is M): M | Promise<M>;
-  receive<M>(
-    guard: (message: unknown) => message is M,
-    options: ReceiveOptions,
-  ): M | undefined | Promise<M | undefined>;
-  receive(options: ReceiveOptions): unknown;
-  receive(guard: ((message: unknown) => boolean) | undefined, options?: ReceiveOptions): unknown;
-  receive(guard?: ((message: unknown) => boolean) | ReceiveOptions, options?: ReceiveOptions): unknown {
+  receive<T extends Received<M>, O extends ReceiveOptions | undefined = undefined>(
+    guard: (message: Received<M>) => message is T,
+    options?: O,
+  ): Answer<T, O>;
+  receive<T, O extends ReceiveOptions | undefined = undefined>(
+    guard: (message: unknown) => message is T,
+    options?: O,
+  ): Answer<Narrowed<M, T>, O>;
+  receive<O extends ReceiveOptions | undefined = undefined>(
+    guard: ((message: Received<M>) => boolean) | undefined,
+    options?: O,
+  ): Answer<Received<M>, O>;
+  receive<O extends ReceiveOptions | undefined = undefined>(options?: O): Answer<Received<M>, O>;
+  receive(guard?: ((message: never) => boolean) | ReceiveOptions, options?: ReceiveOptions): unknown {
     if (typeof guard === 'object') return this.next(undefined, guard.after, guard.since);
-    return this.next(guard, options?.after, options?.since);
+    return this.next(guard as (message: unknown) => boolean, options?.after, options?.since);
   }
 
   // ---- Processes
 
   /** Starts a process that runs `body` with a `self` of its own. It begins after the current call is through. */
-  spawn<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Pid {
+  spawn<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Process<N>, ...args: A) => unknown,
+    ...args: A
+  ): Pid<N> {
     return this.makeChild(body, args).pid;
   }
 
-  spawn_link<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Pid {
+  spawn_link<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Process<N>, ...args: A) => unknown,
+    ...args: A
+  ): Pid<N> {
     const { pid } = this.makeChild(body, args);
     this.link(pid);
     return pid;
   }
 
-  spawn_monitor<A extends unknown[]>(
-    body: (self: this, ...args: A) => unknown,
+  spawn_monitor<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Process<N>, ...args: A) => unknown,
     ...args: A
-  ): [Pid, Reference] {
+  ): [Pid<N>, Reference] {
     const { pid } = this.makeChild(body, args);
     return [pid, this.monitor('process', pid)];
   }
 
   /** Answers the pid, with option `monitor` the pid and the monitor's reference. */
-  spawn_opt(body: (self: this) => unknown, options: readonly SpawnOption[]): Pid | [Pid, Reference] {
+  spawn_opt<N = AnyMessage, const O extends readonly SpawnOption[] = readonly SpawnOption[]>(
+    body: (self: Process<N>) => unknown,
+    options: O,
+  ): SpawnAnswer<N, O>;
+  spawn_opt(body: (self: Process) => unknown, options: readonly SpawnOption[]): Pid | [Pid, Reference] {
     this.ensureAlive();
     const { link, monitor, priority, messageQueueData } = parseSpawnOptions(options);
     const child = this.makeChild(body, []);
@@ -151,9 +185,9 @@ export class Process extends Timed {
     return list(...this.runtime.processes());
   }
 
-  process_info(pid: Pid): 'undefined' | List<[InfoItem, unknown]>;
-  process_info<I extends InfoItem>(pid: Pid, item: I): 'undefined' | [I, unknown] | List<never>;
-  process_info(pid: Pid, items: readonly InfoItem[]): 'undefined' | List<[InfoItem, unknown]>;
+  process_info(pid: Pid): 'undefined' | List<InfoPair>;
+  process_info<I extends InfoItem>(pid: Pid, item: I): 'undefined' | InfoAnswer<I>;
+  process_info<I extends InfoItem>(pid: Pid, items: readonly I[]): 'undefined' | List<InfoPair<I>>;
   process_info(pid: Pid, items?: InfoItem | readonly InfoItem[]): unknown {
     this.ensureAlive();
     return processInfo(this, pid, items);
@@ -284,10 +318,13 @@ export class Process extends Timed {
     throw new ProcessExit(this.exitReason);
   }
 
-  private makeChild<A extends unknown[]>(body: (self: this, ...args: A) => unknown, args: A): this {
+  private makeChild<N, A extends unknown[]>(
+    body: (self: Process<N>, ...args: A) => unknown,
+    args: A,
+  ): Process<N> {
     this.ensureAlive();
     if (typeof body !== 'function') throw badarg();
-    const child = this.runtime.makeProcess(this) as this;
+    const child: Process<N> = this.runtime.makeProcess(this);
     child.start(() => body(child, ...args));
     return child;
   }

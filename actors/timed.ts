@@ -1,6 +1,7 @@
 import { Bonded } from './bonded.js';
 import { badarg } from './errors.js';
 import { Pid, Reference } from './identifiers.js';
+import type { TimeoutContent } from './messages.js';
 import {
   type CancelOption,
   monotonicTime,
@@ -18,20 +19,20 @@ export abstract class Timed extends Bonded {
    * Sends the message in `time` milliseconds, never within this call. A name is looked up then, and nobody there
    * loses it silently. The end of this process does not cancel it; the end of the process with that pid does.
    */
-  send_after(
+  send_after<D>(
     time: number,
-    destination: Pid | string,
-    message: unknown,
+    destination: Pid<D> | string,
+    message: NoInfer<D>,
     options: readonly TimerOption[] = [],
   ): Reference {
     return this.startTimer(time, destination, options, () => message);
   }
 
   /** As send_after; the message is `['timeout', ref, message]`. */
-  start_timer(
+  start_timer<D>(
     time: number,
-    destination: Pid | string,
-    message: unknown,
+    destination: Pid<D> | string,
+    message: TimeoutContent<NoInfer<D>>,
     options: readonly TimerOption[] = [],
   ): Reference {
     return this.startTimer(time, destination, options, (ref) => ['timeout', ref, message]);

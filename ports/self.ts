@@ -1,10 +1,11 @@
 import { badarg } from '../actors/errors.js';
-import { Pid, Port } from '../actors/identifiers.js';
+import { type AnyMessage, Pid, Port, type Reference } from '../actors/identifiers.js';
 import { Process } from '../actors/process.js';
+import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
 import { isTuple, type List, list, toList } from '../actors/term.js';
 import type { IoData } from './iodata.js';
 import { PortObject } from './port.js';
-import { type PortInfo, portInfo } from './port-info.js';
+import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from './port-info.js';
 import type { PortRuntime } from './port-runtime.js';
 
 export type { PortInfo } from './port-info.js';
@@ -18,8 +19,11 @@ export type PortOption = 'binary';
  *
  * A port is named by its identifier, or by the name it is registered under. Where the Erlang manual says badarg,
  * an {@link ErlangError} with that reason is raised; all of them raise it for a port that is closed.
+ *
+ * `M` is what the process receives, from others, from ports and as signals; without it anything.
  */
-export class Self extends Process {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface adds no member, it types those of Process
+export class Self<M = AnyMessage> extends Process<M> {
   declare readonly runtime: PortRuntime;
 
   /**
@@ -103,7 +107,10 @@ export class Self extends Process {
    * One item as `[item, value]`, or a list of the usual ones; the atom `'undefined'` for a closed port. The name of a port, which
    * in Erlang is a list of characters, is text.
    */
-  port_info(port: Port | string, item?: string): PortInfo {
+  port_info(port: Port | string): 'undefined' | List<PortInfo>;
+  port_info<I extends PortInfoItem>(port: Port | string, item: I): 'undefined' | PortInfoAnswer<I>;
+  port_info(port: Port | string, item?: string): 'undefined' | List<PortInfo> | [string, unknown];
+  port_info(port: Port | string, item?: string): unknown {
     this.ensureAlive();
     if (!(port instanceof Port) && typeof port !== 'string') throw badarg();
     const { receiver } = (typeof port === 'string' ? this.runtime.whereis(port) : port) ?? {};
@@ -135,6 +142,26 @@ export class Self extends Process {
     if (!(id.receiver instanceof PortObject)) throw badarg(`${id} is closed`);
     return id.receiver;
   }
+}
+
+/** The children of a `Self` have one too. */
+export interface Self<M> extends Process<M> {
+  spawn<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Self<N>, ...args: A) => unknown,
+    ...args: A
+  ): Pid<N>;
+  spawn_link<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Self<N>, ...args: A) => unknown,
+    ...args: A
+  ): Pid<N>;
+  spawn_monitor<N = AnyMessage, A extends unknown[] = []>(
+    body: (self: Self<N>, ...args: A) => unknown,
+    ...args: A
+  ): [Pid<N>, Reference];
+  spawn_opt<N = AnyMessage, const O extends readonly SpawnOption[] = readonly SpawnOption[]>(
+    body: (self: Self<N>) => unknown,
+    options: O,
+  ): SpawnAnswer<N, O>;
 }
 
 /** A port_control answer. */

@@ -95,7 +95,7 @@ export class World<S extends Process = Process> {
       self.process_flag('trap_exit', trap === 'trap');
       for (;;) {
         const [, from, ref, job] = await self.receive(isOrder<S>);
-        const value = await job(self);
+        const value = await job(self as S);
         self.send(from, [ref, value]);
       }
     });

@@ -1,0 +1,51 @@
+/** The messages that the runtime itself sends, and guards of receive for them. Those of ports are their drivers'. */
+import type { NameOnNode } from './destination.js';
+import type { Pid, Port, Reference } from './identifiers.js';
+import type { Reason, Sender } from './signal.js';
+import { isTuple } from './term.js';
+
+/** An exit signal, for a process that traps exits. */
+export type ExitMessage = ['EXIT', from: Sender, reason: Reason];
+
+/** What was monitored has ended. A monitor with a tag of its own has that in place of `'DOWN'`. */
+export type DownMessage = [
+  'DOWN',
+  ref: Reference,
+  kind: 'process' | 'port',
+  object: Pid | Port | NameOnNode,
+  reason: Reason,
+];
+
+/** What start_timer sends. */
+export type TimeoutMessage<T = unknown> = ['timeout', ref: Reference, message: T];
+
+/** What start_timer can be given for a process that receives `M`: anything where nothing is known of it. */
+export type TimeoutContent<M> = unknown extends M
+  ? unknown
+  : M extends readonly ['timeout', Reference, infer T]
+    ? T
+    : never;
+
+/** A guard: exit signals, those from one process or port, or from any. */
+export function isExit(from?: Sender): (message: unknown) => message is ExitMessage {
+  return (message): message is ExitMessage => isTagged(message, 'EXIT', 3, from);
+}
+
+/** A guard: the end of what was monitored, of one monitor or of any. */
+export function isDown(ref?: Reference): (message: unknown) => message is DownMessage {
+  return (message): message is DownMessage => isTagged(message, 'DOWN', 5, ref);
+}
+
+/** A guard: what start_timer sends, of one timer or of any. */
+export function isTimeout(ref?: Reference): (message: unknown) => message is TimeoutMessage {
+  return (message): message is TimeoutMessage => isTagged(message, 'timeout', 3, ref);
+}
+
+function isTagged(message: unknown, tag: string, length: number, id: unknown): boolean {
+  return (
+    isTuple(message) &&
+    message.length === length &&
+    message[0] === tag &&
+    (id === undefined || message[1] === id)
+  );
+}
