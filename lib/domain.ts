@@ -3,7 +3,7 @@ import path from 'node:path';
 import type TypedEmitter from 'typed-emitter';
 import { ProcessExit } from '../actors/errors.js';
 import { ExitObserver } from '../actors/exit-observer.js';
-import type { Pid } from '../actors/identifiers.js';
+import type { AnyMessage, Pid } from '../actors/identifiers.js';
 import { type Crash, printCrash } from '../actors/runtime.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
@@ -109,7 +109,10 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
   }
 
   /** Starts a process that runs `body`; see {@link Self} for what it can do. */
-  spawn<A extends unknown[]>(body: (self: Self, ...args: A) => unknown, ...args: A): Pid {
+  spawn<M = AnyMessage, A extends unknown[] = []>(
+    body: (self: Self<M>, ...args: A) => unknown,
+    ...args: A
+  ): Pid<M> {
     return this.#runtime.spawn(body, ...args);
   }
 

@@ -251,7 +251,7 @@ test('self can be a subclass, for its children too', async () => {
   const result = await new Promise((resolve) => {
     special.spawn(async (self, n) => {
       const parent = self.pid;
-      self.spawn_link((child, m) => child.send(parent, child.double(m)), self.double(n));
+      self.spawn_link((child, m: number) => child.send(parent, (child as Self).double(m)), self.double(n));
       resolve(await self.receive());
     }, 10);
   });
