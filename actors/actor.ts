@@ -1,5 +1,6 @@
 import { Alarm } from './alarm.js';
 import { Alias, type AliasMode } from './alias.js';
+import { Crash } from './crash.js';
 import { ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
 import type { Pid, Reference } from './identifiers.js';
 import { LinkedList } from './linked-list.js';
@@ -274,7 +275,7 @@ export abstract class Actor implements Receiver {
       const { registeredName: name } = this;
       const reason = exitReason(thrown);
       this.die(reason);
-      if (isCrash(thrown)) this.runtime.onCrash({ pid: this.pid, name, reason, thrown });
+      if (isCrash(thrown)) this.runtime.onCrash(new Crash(this.pid, name, reason, thrown));
     }
   }
 

@@ -78,8 +78,9 @@ export abstract class Bonded extends Actor {
     const Kind = kind === 'process' ? Pid : Port;
     const { object, receiver, missing } = this.findMonitored(Kind, item);
     const ref = this.runtime.makeReference();
-    if (alias !== undefined) this.addAlias(ref, alias);
+    // Nobody outlives oneself, so there is nothing to monitor, and no alias either.
     if (receiver === this) return ref;
+    if (alias !== undefined) this.addAlias(ref, alias);
     this.monitors ??= new Monitors();
     const monitor = new Monitor(ref, this.pid, kind, object, receiver?.id, tag);
     this.monitors.add(monitor);

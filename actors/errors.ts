@@ -1,5 +1,5 @@
 /** What Erlang code can raise, as JavaScript errors, and how an uncaught one becomes an exit reason. */
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import type { Reason } from './signal.js';
 import { type List, list } from './term.js';
 
@@ -74,9 +74,14 @@ export function exitReason(thrown: unknown): Reason {
   if (thrown instanceof ErlangExit) return thrown.reason;
   if (thrown instanceof ErlangError) return [thrown.reason, stacktrace(thrown)];
   if (thrown instanceof ErlangThrow) return [['nocatch', thrown.value], stacktrace(thrown)];
-  if (!(thrown instanceof Error)) return [['nocatch', thrown], list()];
+  if (!isError(thrown)) return [['nocatch', thrown], list()];
   const { code } = thrown as NodeJS.ErrnoException;
   return [[typeof code === 'string' ? code : thrown.name, Buffer.from(thrown.message)], stacktrace(thrown)];
+}
+
+/** Also those of another realm: of a vm context, or Node's own in one (as under jest). */
+export function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
 }
 
 /** Only errors and throws are worth a report: exit/1 is a normal way to end. */

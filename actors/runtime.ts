@@ -1,22 +1,13 @@
-import { inspect } from 'node:util';
 import type { Actor } from './actor.js';
+import { type Crash, printCrash } from './crash.js';
 import { type Destination, isNameOnNode } from './destination.js';
 import { badarg, RuntimeError } from './errors.js';
 import { Origin, Pid, Port, Reference } from './identifiers.js';
 import { Process } from './process.js';
 import { Registry } from './registry.js';
-import type { Reason, Receiver } from './signal.js';
+import type { Receiver } from './signal.js';
 import { Timers } from './timers.js';
 import { WrittenReferences } from './written-references.js';
-
-/** A process that ended with an error or throw that nobody caught. */
-export interface Crash {
-  readonly pid: Pid;
-  readonly name: string | undefined;
-  readonly reason: Reason;
-  /** What was thrown: mostly an Error, with the position in the source. */
-  readonly thrown: unknown;
-}
 
 export interface RuntimeOptions<S extends Process> {
   /** The node's name; `nonode@nohost` as long as it is not part of a cluster. */
@@ -251,10 +242,4 @@ const runtimes = new Map<number, Runtime>();
 export function findRuntime(node: string, creation: number): Runtime | undefined {
   const runtime = runtimes.get(creation);
   return runtime?.node === node ? runtime : undefined;
-}
-
-export function printCrash({ pid, name, reason, thrown }: Crash): void {
-  const who = name === undefined ? `${pid}` : `${pid} (${name})`;
-  const why = thrown instanceof Error ? (thrown.stack ?? thrown.message) : inspect(reason);
-  process.stderr.write(`Error in process ${who}: ${why}\n`);
 }

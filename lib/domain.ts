@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import type TypedEmitter from 'typed-emitter';
+import { type Crash, printCrash } from '../actors/crash.js';
 import { ProcessExit } from '../actors/errors.js';
 import { ExitObserver } from '../actors/exit-observer.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
-import { type Crash, printCrash } from '../actors/runtime.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { LinuxHypervisor } from '../xen/linux-hypervisor.js';

@@ -11,6 +11,7 @@
  * ```
  */
 import { isDeepStrictEqual } from 'node:util';
+import { Crash } from '../actors/crash.js';
 import type { NameOnNode } from '../actors/destination.js';
 import { badarg, ErlangExit } from '../actors/errors.js';
 import type { Pid, Reference } from '../actors/identifiers.js';
@@ -164,7 +165,7 @@ async function runReported(child: Process, body: (child: Process) => unknown): P
   } catch (thrown) {
     if (thrown instanceof ErlangExit && child.isAlive && !isOrderly(thrown.reason)) {
       const { pid, registeredName: name } = child;
-      child.runtime.onCrash({ pid, name, reason: thrown.reason, thrown });
+      child.runtime.onCrash(new Crash(pid, name, thrown.reason, thrown));
     }
     throw thrown;
   }

@@ -1,7 +1,8 @@
+import type { Crash } from '#actors/crash';
 import { ErlangError, ErlangExit, ErlangThrow, exitReason, ProcessExit } from '#actors/errors';
 import type { Pid } from '#actors/identifiers';
 import { Process } from '#actors/process';
-import { type Crash, Runtime } from '#actors/runtime';
+import { Runtime } from '#actors/runtime';
 import { isList, isTuple, type List, list } from '#actors/term';
 
 let runtime: Runtime;
@@ -281,7 +282,7 @@ test('a crash is printed once, readably', async () => {
     await turn();
     expect(write).toHaveBeenCalledTimes(1);
     expect(write.mock.calls[0]?.[0]).toMatch(
-      /^Error in process <0\.1\.0> \(worker\): TypeError: of some kind\n {4}at .*exit\.test/,
+      /^Error in process <0\.1\.0> \(worker\) at .*exit\.test\.ts:\d+:\d+: TypeError: of some kind\n {4}at .*exit\.test/,
     );
   } finally {
     write.mockRestore();

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import type { Crash } from '#actors/crash';
 import type { Pid, Reference } from '#actors/identifiers';
 import { Process } from '#actors/process';
-import { type Crash, findRuntime, Runtime } from '#actors/runtime';
+import { findRuntime, Runtime } from '#actors/runtime';
 import { isTuple } from '#actors/term';
 import { runProcess } from '../support/run-process';
 
