@@ -22,8 +22,7 @@ export async function serve<P extends Process, S, C extends Call, K, A>(
   } catch (thrown) {
     return gen.initCrashed(self, birth, thrown);
   }
-  if (!isTuple(result) || result[0] !== 'ok' || result.length > 3 || !isThen(result[2]))
-    return gen.refuseInit(self, birth, result);
+  if (!isStarted(result)) return gen.refuseInit(self, birth, result);
   gen.initAck(self);
   return new Loop(self, behaviour, birth, result[1]).run(result[2]);
 }
@@ -108,23 +107,24 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
   private next(result: unknown, from: From | undefined): Then | undefined {
     const { debug } = this.system;
     if (isTuple(result)) {
+      const { length } = result;
       const [kind, second, third, fourth] = result;
-      if (kind === 'noreply' && result.length <= 3 && isThen(third)) {
+      if (kind === 'noreply' && (length === 2 || length === 3) && isThen(third)) {
         this.state = second as S;
         if (debug.isOn) debug.tell(['noreply', second]);
         return third;
       }
-      if (kind === 'reply' && from !== undefined && result.length >= 3 && isThen(fourth)) {
+      if (kind === 'reply' && from !== undefined && (length === 3 || length === 4) && isThen(fourth)) {
         this.state = third as S;
         gen.reply(this.self, from, second);
         if (debug.isOn) debug.tell(['out', second, from, third]);
         return fourth;
       }
-      if (kind === 'stop' && result.length === 3) {
+      if (kind === 'stop' && length === 3) {
         this.state = third as S;
         throw new gen.Stop(second);
       }
-      if (kind === 'stop' && result.length === 4 && from !== undefined) {
+      if (kind === 'stop' && length === 4 && from !== undefined) {
         this.state = fourth as S;
         throw new StopAndReply(second, from, third);
       }
@@ -173,6 +173,11 @@ async function returned(callback: () => unknown): Promise<unknown> {
   } catch (thrown) {
     return gen.thrownValue(thrown);
   }
+}
+
+function isStarted<S>(result: InitResult<S>): result is ['ok', S, Then?] {
+  if (!isTuple(result) || result[0] !== 'ok') return false;
+  return (result.length === 2 || result.length === 3) && isThen(result[2]);
 }
 
 function isThen(term: unknown): term is Then | undefined {
