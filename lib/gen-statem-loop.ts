@@ -1,0 +1,284 @@
+import { ErlangError, ErlangExit, exitReason } from '../actors/errors.js';
+import type { Process } from '../actors/process.js';
+import { isTuple } from '../actors/term.js';
+import * as gen from './gen.js';
+import { Timeouts } from './gen-statem-timeouts.js';
+import {
+  type Answer,
+  type AnyEvent,
+  eachOf,
+  isReplyAction,
+  isSame,
+  makeEvent,
+  Options,
+  readAnswer,
+  readEnterAnswer,
+  typeOf,
+} from './gen-statem-transition.js';
+import type {
+  AnyEvents,
+  Event,
+  HandleEventFunction,
+  ReplyAction,
+  StateFunctions,
+} from './gen-statem-types.js';
+import { type DebugEvent, readable } from './sys-debug.js';
+import { SystemMessages } from './system-messages.js';
+
+export type AnyMachine<P extends Process> =
+  | StateFunctions<string, unknown, AnyEvents, unknown, P>
+  | HandleEventFunction<unknown, unknown, AnyEvents, unknown, P>;
+
+/** A process becomes a state machine: initializes it, says so, and runs it until its end. */
+export async function serve<P extends Process>(
+  self: P,
+  machine: AnyMachine<P>,
+  args: unknown,
+  birth: gen.Birth,
+): Promise<never> {
+  let result: unknown;
+  try {
+    result = await returned(() => machine.init(args, self));
+  } catch (thrown) {
+    if (!self.isAlive) throw thrown;
+    return gen.initFail(self, birth, ['error', bareReason(thrown)], thrown);
+  }
+  const [kind, state, data, actions] = isTuple(result) ? result : [];
+  if (isTuple(result) && kind === 'ok' && (result.length === 3 || result.length === 4)) {
+    gen.initAck(self);
+    return new Loop(self, machine, birth, state, data).run(actions);
+  }
+  if (result === 'ignore' || (isTuple(result) && kind === 'stop' && result.length === 2))
+    return gen.refuseInit(self, birth, result);
+  const reason = ['bad_return_from_init', result];
+  return gen.initFail(self, birth, ['error', reason], new ErlangError(reason));
+}
+
+/**
+ * Where an event comes from, and where it goes:
+ *
+ *     mailbox    ->  events  ->  callback  ->  postponed
+ *     timers         ^   ^          |              |
+ *     due timeouts       |          +- next_event  |
+ *                        +-------------------------+ when the state changes
+ *
+ * Timeouts of zero wait until no event is left, the mailbox until no timeout of zero is.
+ */
+class Loop<P extends Process> {
+  private readonly system: SystemMessages;
+  private readonly timeouts: Timeouts;
+  /** The next one is the last: all are put in at that end. */
+  private readonly events: AnyEvent[] = [];
+  /** Oldest first. */
+  private postponed: AnyEvent[] = [];
+
+  constructor(
+    private readonly self: P,
+    private readonly machine: AnyMachine<P>,
+    birth: gen.Birth,
+    private state: unknown,
+    private data: unknown,
+  ) {
+    this.timeouts = new Timeouts(self);
+    this.system = new SystemMessages(self, birth, {
+      module: 'gen_statem',
+      getState: () => [this.state, this.data],
+      replaceState: (change) => this.replaceState(change),
+      formatState: () => this.formatState(),
+      describe,
+    });
+  }
+
+  async run(actions: unknown): Promise<never> {
+    const { state, data } = this;
+    try {
+      await this.settle({ stop: false, state, data, actions, isRepeated: true }, undefined);
+      for (;;) {
+        const event = await this.next();
+        if (event === undefined) continue;
+        const { state: before, data: old } = this;
+        await this.settle(readAnswer(await this.ask(event, before, old), before, old), event);
+      }
+    } catch (thrown) {
+      return await this.end(thrown);
+    }
+  }
+
+  /** The next event; undefined when there was a message that is none. */
+  private async next(): Promise<AnyEvent | undefined> {
+    const { self, system, timeouts } = this;
+    const queued = this.events.pop() ?? this.tell('in', timeoutEvent(timeouts.takeDue()));
+    if (queued !== undefined) {
+      await this.letOthersRun();
+      return queued;
+    }
+    const message = await self.receive();
+    if (system.concerns(message)) {
+      await system.handle(message);
+      return undefined;
+    }
+    const timeout = timeouts.take(message);
+    if (timeout === 'stale') return undefined;
+    return this.tell('in', timeoutEvent(timeout) ?? toEvent(message));
+  }
+
+  /** A machine that goes on by itself has to let others have their turns, as one does that receives. */
+  private letOthersRun(): unknown {
+    const { self } = this;
+    return self.receive(nothing, { after: 0, since: self.mailbox.arrived });
+  }
+
+  private ask(event: AnyEvent, state: unknown, data: unknown): Promise<unknown> {
+    const { machine, self } = this;
+    return returned(() => {
+      if (!('states' in machine)) {
+        const { handle_event = gen.undefinedFunction } = machine;
+        return handle_event.call(machine, event, state, data, self);
+      }
+      const name = state as string;
+      const callback = Object.hasOwn(machine.states, name) ? machine.states[name] : undefined;
+      return (callback ?? gen.undefinedFunction).call(machine.states, event as Event<string>, data, self);
+    });
+  }
+
+  /** Does what was answered to an event, or by `init` (undefined). */
+  private async settle(answer: Answer, event: AnyEvent | undefined): Promise<void> {
+    if (answer.stop) return this.stop(answer);
+    const { timeouts, events, state: before, data: oldData } = this;
+    const options = new Options();
+    this.act(answer, options, false);
+    const isChanged = !isSame(before, this.state);
+
+    if (event !== undefined) {
+      if (options.postpone) this.postponed.push(event);
+      this.tell(options.postpone ? 'postpone' : 'consume', event, before);
+    }
+    if (isChanged) {
+      for (let i = this.postponed.length - 1; i >= 0; i--) events.push(this.postponed[i]!);
+      this.postponed = [];
+      timeouts.cancel('state_timeout');
+    }
+    timeouts.cancel('timeout');
+    if (isChanged || answer.isRepeated) await this.enter(before, oldData, options);
+    timeouts.change(options.timeouts);
+    for (let i = options.nextEvents.length - 1; i >= 0; i--) events.push(options.nextEvents[i]!);
+  }
+
+  /** The state enter call, until it does not repeat itself. */
+  private async enter(before: unknown, oldData: unknown, options: Options): Promise<void> {
+    if (!this.machine.state_enter) return;
+    for (;;) {
+      const { state, data } = this;
+      // As in OTP: `terminate` sees that a machine whose state enter call has raised did not enter.
+      this.state = before;
+      this.data = oldData;
+      const result = await this.ask(['enter', before], state, data);
+      this.state = state;
+      this.data = data;
+      const answer = readEnterAnswer(result, state, data);
+      if (answer.stop) return this.stop(answer);
+      this.act(answer, options, true);
+      if (!answer.isRepeated) return;
+      await this.letOthersRun();
+    }
+  }
+
+  private act(answer: Answer & { readonly stop: false }, options: Options, isEnterCall: boolean): void {
+    this.state = answer.state;
+    this.data = answer.data;
+    for (const action of eachOf(answer.actions)) {
+      const reply = options.add(action, isEnterCall);
+      if (reply !== undefined) this.reply(reply);
+    }
+    if (!isEnterCall) for (const event of options.nextEvents) this.tell('in', event);
+  }
+
+  private reply([, from, value]: ReplyAction): void {
+    if (this.system.debug.isOn) this.system.debug.tell(['out', value, from]);
+    gen.reply(this.self, from, value);
+  }
+
+  private stop({ reason, data, replies }: Answer & { readonly stop: true }): never {
+    this.data = data;
+    for (const action of eachOf(replies)) {
+      if (!isReplyAction(action)) throw new ErlangError(['bad_reply_action_from_state_function', action]);
+      this.reply(action);
+    }
+    throw new gen.Stop(reason);
+  }
+
+  /** Also what stops a killed machine comes along here; then `terminate` is not called, as in OTP. */
+  private async end(thrown: unknown): Promise<never> {
+    const { self, machine } = this;
+    if (!self.isAlive) throw thrown;
+    const reason = thrown instanceof gen.Stop ? thrown.reason : bareReason(thrown);
+    await returned(() => machine.terminate?.(reason, this.state as never, this.data, self));
+    throw thrown instanceof gen.Stop ? new ErlangExit(thrown.reason) : thrown;
+  }
+
+  private async replaceState(change: (state: unknown) => unknown): Promise<unknown> {
+    const changed = await change([this.state, this.data]);
+    if (!isTuple(changed) || changed.length !== 2) throw new ErlangError(['badmatch', changed]);
+    [this.state, this.data] = changed;
+    return changed;
+  }
+
+  private async formatState(): Promise<unknown> {
+    const { machine, state, data } = this;
+    if (machine.format_status === undefined) return [state, data];
+    const shown = await machine.format_status(
+      new Map([
+        ['state', state],
+        ['data', data],
+      ]),
+    );
+    return [shown.get('state'), shown.get('data')];
+  }
+
+  private tell<T extends AnyEvent | undefined>(kind: string, event: T, before = this.state): T {
+    if (event !== undefined && this.system.debug.isOn)
+      this.system.debug.tell([kind, [typeOf(event), event[1]], before, this.state]);
+    return event;
+  }
+}
+
+function toEvent(message: unknown): AnyEvent {
+  const [kind, second, third] = isTuple(message) ? message : [];
+  if (kind === '$gen_call' && gen.isFrom(second)) return ['call', third, second];
+  return kind === '$gen_cast' ? ['cast', second] : ['info', message];
+}
+
+function timeoutEvent(timeout: { type: unknown; content: unknown } | undefined): AnyEvent | undefined {
+  return timeout === undefined ? undefined : makeEvent(timeout.type, timeout.content);
+}
+
+function nothing(_message: unknown): boolean {
+  return false;
+}
+
+/** Unlike the reason of the exit, the one that `terminate` and the starter get is without a stack. */
+function bareReason(thrown: unknown): unknown {
+  return thrown instanceof ErlangExit ? thrown.reason : (exitReason(thrown) as [unknown])[0];
+}
+
+async function returned(callback: () => unknown): Promise<unknown> {
+  try {
+    return await callback();
+  } catch (thrown) {
+    return gen.thrownValue(thrown);
+  }
+}
+
+/** How OTP words a gen_statem's events in a trace. */
+function describe([kind, first, second, third]: DebugEvent): string {
+  if (kind === 'out') return `send ${readable(first)} to ${(second as gen.From)[0]}`;
+  const [type, content] = first as [unknown, unknown];
+  const [name, from] = isTuple(type) ? type : [];
+  const event =
+    name === 'call'
+      ? `call ${readable(content)} from ${(from as gen.From)[0]}`
+      : `${readable(type)} ${readable(content)}`;
+  if (kind === 'in') return `receive ${event} in state ${readable(second)}`;
+  const change = isSame(second, third) ? '' : ` => ${readable(third)}`;
+  return `${kind} ${event} in state ${readable(second)}${change}`;
+}
