@@ -5,7 +5,7 @@ import type { Operation, Population, Repeat, Rival } from '../rival.js';
 /** Actors as a function that is called with each message; a turn of the event loop for every one. */
 export const nact: Rival = {
   name: 'nact',
-  guarantees: 'nact 7.6.2: a function called with each message, supervision; one thread',
+  guarantees: 'a function called with each message, supervision; one thread',
   get operations() {
     return Object.keys(PREPARE) as Operation[];
   },
