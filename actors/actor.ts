@@ -160,9 +160,7 @@ export abstract class Actor implements Receiver {
    */
   protected next(guard: Guard | undefined, after: unknown, since?: number): unknown {
     this.ensureAlive();
-    if (this.phase !== Phase.Running) {
-      throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
-    }
+    this.ensureRunning();
     const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard, since);
     if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
     if (after === undefined) return this.wait(guard);
@@ -170,6 +168,13 @@ export abstract class Actor implements Receiver {
     if (ms === 0) return --this.runtime.reductions > 0 ? undefined : this.holdBack(undefined);
     if (ms !== Number.POSITIVE_INFINITY) this.alarm = new Alarm<Actor>(ms, giveUp, this);
     return this.wait(guard);
+  }
+
+  /** True at once while there is budget, else a promise of it after timers and I/O have had a turn. */
+  protected rest(): unknown {
+    this.ensureAlive();
+    this.ensureRunning();
+    return --this.runtime.reductions > 0 ? true : this.holdBack(true);
   }
 
   /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
@@ -185,6 +190,11 @@ export abstract class Actor implements Receiver {
   /** First thing in whatever the program calls: a dead process does nothing any more. Raises ProcessExit. */
   protected ensureAlive(): void {
     if (!this.isAlive) throw new ProcessExit(this.exitReason);
+  }
+
+  private ensureRunning(): void {
+    if (this.phase === Phase.Running) return;
+    throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
   }
 
   private wait(guard: Guard | undefined): Promise<unknown> {

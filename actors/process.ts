@@ -121,6 +121,14 @@ export class Process<M = AnyMessage> extends Timed {
     return this.next(guard as (message: unknown) => boolean, options?.after, options?.since);
   }
 
+  /**
+   * Lets other processes run, and every few thousand times timers and I/O: **await the answer**, which is true. For
+   * loops that receive nothing: what is never awaited cannot be interrupted in JavaScript.
+   */
+  yield(): true | Promise<true> {
+    return this.rest() as true | Promise<true>;
+  }
+
   // ---- Processes
 
   /** Starts a process that runs `body` with a `self` of its own. It begins after the current call is through. */

@@ -9,6 +9,9 @@ import * as gen_server from '#lib/gen-server';
 const runtime = new Runtime({ onCrash: () => {} });
 afterAll(() => runtime.stop());
 
+/** To whom messages are lost. */
+const nobody = runtime.spawn(() => {});
+
 let isOver = false;
 let rounds = 0;
 
@@ -71,6 +74,13 @@ const LOOPS: Record<string, (self: Process) => unknown> = {
       if (!isOver) successor.spawn(succeed);
     };
     succeed(self);
+  },
+  'one that only sends, and yields': async (self) => {
+    while (!isOver) {
+      self.send(nobody, 'x');
+      expect(await self.yield()).toBe(true);
+      rounds++;
+    }
   },
   'calls of a process that never waits': async (self) => {
     while (!isOver) {
