@@ -233,10 +233,14 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
   bool stopped_ = false;
 };
 
-void RunReactor(const CallbackInfo& info) {
+Napi::Value RunReactor(const CallbackInfo& info) {
   const auto reactor = ling::Reactor::find(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   // Gone already: its owner stopped before this thread had started.
-  if (reactor != nullptr) guarded(info.Env(), [&] { reactor->run(); });
+  if (reactor == nullptr) return Napi::Boolean::New(info.Env(), false);
+  uv_loop_s* loop = nullptr;
+  const bool hasLoop = napi_get_uv_event_loop(info.Env(), &loop) == napi_ok;
+  const int hostLoop = hasLoop ? ling::LoopWatch::descriptorOf(loop) : -1;
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return reactor->run(hostLoop); }));
 }
 
 class SharedPagesObject : public Napi::ObjectWrap<SharedPagesObject> {

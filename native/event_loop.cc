@@ -19,6 +19,7 @@ Function find(const char* name) {
 struct Uv {
   decltype(&uv_poll_init) init = find<decltype(&uv_poll_init)>("uv_poll_init");
   decltype(&uv_poll_start) start = find<decltype(&uv_poll_start)>("uv_poll_start");
+  decltype(&uv_backend_fd) backendFd = find<decltype(&uv_backend_fd)>("uv_backend_fd");
   decltype(&uv_close) close = find<decltype(&uv_close)>("uv_close");
 };
 
@@ -35,6 +36,8 @@ struct LoopWatch::State {
 };
 
 bool LoopWatch::available() { return uv().init != nullptr && uv().start != nullptr && uv().close != nullptr; }
+
+int LoopWatch::descriptorOf(uv_loop_s* loop) { return uv().backendFd == nullptr ? -1 : uv().backendFd(loop); }
 
 LoopWatch* LoopWatch::start(uv_loop_s* loop, int fd, std::function<void()> onReadable) {
   auto state = std::make_unique<State>(State{{}, std::move(onReadable)});

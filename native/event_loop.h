@@ -12,6 +12,8 @@ namespace ling {
 class LoopWatch {
  public:
   static bool available();
+  // A descriptor that can be read when the loop has something to do; -1 where there is none to be had.
+  static int descriptorOf(uv_loop_s* loop);
   // Calls `onReadable` on the loop's thread whenever `fd` can be read; keeps the loop alive. Throws OsError.
   static LoopWatch* start(uv_loop_s* loop, int fd, std::function<void()> onReadable);
   // Ends the watch and deletes the object once the loop has let go of it.

@@ -87,8 +87,11 @@ interface Native {
     pages: SharedPages,
     doorbells: readonly [number, number, number, number],
   ) => TubeEnd;
-  /** Blocks this thread with the reactor of that number until its owner stops it. */
-  runReactor(number: number): void;
+  /**
+   * Blocks this thread with the reactor of that number until its owner stops it. True, to be called again in a later
+   * turn, when this thread's own event loop has something to do: it may be told to end.
+   */
+  runReactor(number: number): boolean;
   /** Zeroed pages in a memfd sealed against resizing, and its descriptor. */
   allocatePages(count: number): [pages: SharedPages, fd: number];
   /** Maps pages of memfds, given as [fd, page, fd, page ...], one behind the other. The descriptors stay the caller's. */

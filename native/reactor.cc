@@ -7,6 +7,7 @@ namespace ling {
 namespace {
 
 constexpr uint64_t CONTROL = 0;
+constexpr uint64_t HOST_LOOP = UINT64_MAX;
 constexpr uint32_t READABLE = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr uint32_t SILENT = EPOLLONESHOT;
 constexpr uint32_t RUNG_ONCE = EPOLLIN | EPOLLONESHOT;
@@ -80,8 +81,17 @@ std::vector<uint64_t> Reactor::ready() {
   return std::exchange(ready_, {});
 }
 
-void Reactor::run() {
-  while (!stopped_.load()) wait(-1);
+bool Reactor::run(int hostLoop) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = HOST_LOOP;
+  if (hostLoop >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, hostLoop, &event) < 0 && errno != EEXIST) {
+    throw OsError("epoll_ctl", errno);
+  }
+  while (!stopped_.load()) {
+    if (wait(-1)) return true;
+  }
+  return false;
 }
 
 void Reactor::poll() { wait(0); }
@@ -100,14 +110,16 @@ void Reactor::stop() {
   ring(control_.get());
 }
 
-void Reactor::wait(int timeout) {
+bool Reactor::wait(int timeout) {
   epoll_event events[EVENTS_AT_ONCE];
   const int count = epoll_wait(epoll_.get(), events, EVENTS_AT_ONCE, timeout);
   if (count < 0 && errno != EINTR) throw OsError("epoll_wait", errno);
   bool wake = false;
+  bool isHostsTurn = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (int i = 0; i < count; i++) {
+      isHostsTurn = isHostsTurn || events[i].data.u64 == HOST_LOOP;
       const auto found = watches_.find(events[i].data.u64);
       if (found == watches_.end() || !found->second->armed.exchange(false)) continue;
       wake = wake || ready_.empty();
@@ -115,6 +127,7 @@ void Reactor::wait(int timeout) {
     }
   }
   if (wake) notify_();
+  return isHostsTurn;
 }
 
 uint64_t Reactor::publish(const std::shared_ptr<Reactor>& reactor) {

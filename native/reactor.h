@@ -46,8 +46,9 @@ class Reactor {
   // The tokens that have become ready since the last call.
   std::vector<uint64_t> ready();
 
-  // Blocks and handles events until stop(); at once when that has been called already.
-  void run();
+  // Blocks and handles events until stop(); at once when that has been called already. Returns true, to be called
+  // again, as soon as `hostLoop` (a descriptor, or -1) can be read: the thread's own event loop has something to do.
+  bool run(int hostLoop);
   // Handles what is there now and returns: for an event loop that watches fd() itself.
   void poll();
   int fd() const { return epoll_.get(); }
@@ -61,7 +62,8 @@ class Reactor {
   static std::shared_ptr<Reactor> find(uint64_t number);
 
  private:
-  void wait(int timeout);
+  // Whether the host's loop was among what there is.
+  bool wait(int timeout);
 
   const std::function<void()> notify_;
   Fd epoll_;

@@ -137,6 +137,14 @@ describe('an OS process with a watcher', () => {
     },
   );
 
+  // As under jest, where the code that is tested hears nothing of the end of the OS process.
+  test.each(['onThread', 'onLoop'])('%s ends by process.exit, whoever hears of it', async (kind) => {
+    for (const turn of ['setImmediate', 'setTimeout']) {
+      const program = `Watcher.${kind}(); process.removeAllListeners('exit'); ${turn}(() => process.exit(7), 50);`;
+      expect(await runNode(program)).toMatchObject({ status: 7, printed: '' });
+    }
+  });
+
   test.each(['onThread', 'onLoop'])('%s ends by itself once the watcher is closed', async (kind) => {
     expect(await runNode(`Watcher.${kind}().close();`)).toMatchObject({ status: 0, printed: '' });
   });
