@@ -34,14 +34,15 @@ test(
   `${numRuns} random programs do what they do on Erlang (seed ${seed})`,
   async () => {
     const property = fc.asyncProperty(programs, (program) => isSame(program));
-    const { failed, counterexample, counterexamplePath } = await fc.check(property, {
+    const { failed, counterexample, counterexamplePath, ...counts } = await fc.check(property, {
       numRuns,
       seed,
       path: DIFFERENTIAL_PATH ?? '',
     });
     if (!failed) return;
     const again = `DIFFERENTIAL_SEED=${seed} DIFFERENTIAL_PATH=${counterexamplePath}`;
-    throw new Error(`${again} shows again:\n\n${await describeDifference(counterexample![0])}`);
+    const found = `Program ${counts.numRuns}, made smaller ${counts.numShrinks} times`;
+    throw new Error(`${found}; ${again} shows it again:\n\n${await describeDifference(counterexample![0])}`);
   },
   60_000 + numRuns * 50,
 );
