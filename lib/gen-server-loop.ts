@@ -61,31 +61,34 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
         // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.
         const received = isForEver(then) ? self.receive() : self.receive(undefined, { after: then });
         const message = Array.isArray(received) ? received : ((await received) ?? 'timeout');
-        if (system.concerns(message)) {
+        const call = isCall(message) ? message : undefined;
+        if (call === undefined && system.concerns(message)) {
           await system.handle(message);
           continue;
         }
         if (system.debug.isOn) system.debug.tell(['in', message]);
         let result: unknown;
         try {
-          result = this.dispatch(message);
+          result = call === undefined ? this.dispatch(message) : this.answer(call);
           if (!Array.isArray(result)) result = await result;
         } catch (thrown) {
           result = gen.thrownValue(thrown);
         }
-        then = this.next(result, isCall(message) ? message[1] : undefined);
+        then = this.next(result, call?.[1]);
       }
     } catch (thrown) {
       return await this.end(thrown);
     }
   }
 
+  private answer([, from, request]: CallMessage): unknown {
+    const { self, behaviour, state } = this;
+    if (behaviour.handle_call === undefined) return gen.undefinedFunction();
+    return behaviour.handle_call(request, from, state, self);
+  }
+
   private dispatch(message: unknown): unknown {
     const { self, behaviour, state } = this;
-    if (isCall(message)) {
-      if (behaviour.handle_call === undefined) return gen.undefinedFunction();
-      return behaviour.handle_call(message[2], message[1], state, self);
-    }
     if (isCast(message)) {
       if (behaviour.handle_cast === undefined) return gen.undefinedFunction();
       return behaviour.handle_cast(message[1] as K, state, self);
@@ -192,7 +195,9 @@ function isForEver(then: Then | undefined): then is undefined | 'infinity' | 'hi
   return then === undefined || then === 'infinity' || then === 'hibernate';
 }
 
-function isCall(message: unknown): message is ['$gen_call', From, unknown] {
+type CallMessage = [label: '$gen_call', from: From, request: unknown];
+
+function isCall(message: unknown): message is CallMessage {
   return isTuple(message) && message.length === 3 && message[0] === '$gen_call' && gen.isFrom(message[1]);
 }
 
