@@ -35,7 +35,9 @@ export type CallsOf<E extends Events> = Content<E, 'call'> & Call;
 export type CastsOf<E extends Events> = Content<E, 'cast'>;
 export type RepliesOf<E extends Events> = CallsOf<E>[1];
 type NamedTimeouts<E extends Events> = Content<E, 'timeouts'>;
-type TimeoutName<E extends Events> = keyof NamedTimeouts<E> & string;
+type TimeoutName<E extends Events> = [NamedTimeouts<E>] extends [never]
+  ? never
+  : keyof NamedTimeouts<E> & string;
 
 /**
  * `[type, content, detail]`: OTP's event type and content. What OTP has inside of the type is the third, so that
