@@ -10,7 +10,7 @@ function population(name: string, title: string, count: number): Question {
     name,
     title,
     notes: [
-      'start: until all wait in a receive. talk: a message to each, and an answer of each. end: a message to each, and all have exited.',
+      'start: until all wait in a receive. talk: a message to each, and an answer of each. end: a message to each, and all have exited. CPU time: of the three.',
       'RSS, of one process: by how much the OS process has grown. Heap: as the runtime says it, after a garbage collection (V8: heapUsed; BEAM: process_info memory).',
       'BEAM runs with +P 2000000; its default are 262,144 processes.',
     ],
@@ -20,8 +20,9 @@ function population(name: string, title: string, count: number): Question {
       { key: 'start', title: 'start', format: nanoseconds },
       { key: 'talk', title: 'talk', format: nanoseconds },
       { key: 'end', title: 'end', format: nanoseconds },
+      { key: 'cpu', title: 'CPU time', format: nanoseconds },
     ],
-    compared: ['rss', 'heap', 'start', 'talk', 'end'],
+    compared: ['rss', 'heap', 'start', 'talk', 'end', 'cpu'],
     mostRounds: 3,
     cases: (effort) => SIDES.map((side) => caseOf(side, effort === 'quick' ? count / 10 : count)),
   };

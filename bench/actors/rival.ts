@@ -1,20 +1,20 @@
 /** What has to be able to do what processes do, to be compared; each is measured in an OS process of its own. */
 
-/** What each rival's file of its name says how to do; `count` is in the unit of its title. */
-export const OPERATIONS = {
-  'ping-pong': { batch: 10_000 },
-  flood: { batch: 100_000 },
-  ring: { batch: 10_000 },
-  spawn: { batch: 10_000 },
-  'spawn-batch': { batch: 1000 },
-  'spawn-monitor': { batch: 10_000 },
-  select: { batch: 1000 },
-  'select-reference': { batch: 1000 },
-  call: { batch: 10_000 },
-  'call-behind': { batch: 1000 },
+/** What is measured, and how often it is done in one go; docs/performance.md says what each is. */
+export const BATCHES = {
+  'ping-pong': 10_000,
+  flood: 100_000,
+  ring: 10_000,
+  spawn: 10_000,
+  'spawn-batch': 1000,
+  'spawn-monitor': 10_000,
+  select: 1000,
+  'select-reference': 10_000,
+  call: 10_000,
+  'call-behind': 1000,
 } as const;
 
-export type Operation = keyof typeof OPERATIONS;
+export type Operation = keyof typeof BATCHES;
 
 /** Does it so many times, and checks what comes back. */
 export type Repeat = (count: number) => Promise<void>;
@@ -54,6 +54,8 @@ export interface Populated {
   readonly start: number;
   readonly talk: number;
   readonly end: number;
+  /** Of all threads, in the three of them. */
+  readonly cpu: number;
   /** By how much the OS process has grown. */
   readonly rss: number;
   /** As the runtime itself says it. */

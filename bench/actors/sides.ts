@@ -1,7 +1,7 @@
 import type { ActorsProgram } from '../programs/actors.js';
 import type { World } from '../world.js';
 import { erlangVersion, runErlang } from './erlang.js';
-import { OPERATIONS, type Operated, type Operation, type Populated, type Rival } from './rival.js';
+import { BATCHES, type Operated, type Operation, type Populated, type Rival } from './rival.js';
 import { RIVALS } from './rivals/index.js';
 
 /** Whoever is measured, in whatever language: each measurement is a fresh OS process. */
@@ -44,7 +44,7 @@ function erlang(name: string, guarantees: string, flags: readonly string[]): Sid
     guarantees,
     can: () => true,
     operate: (world, operation, { warmUp, measured }) => {
-      const { batch } = OPERATIONS[operation];
+      const batch = BATCHES[operation];
       return runErlang(world.directory, 'operations', flags, [operation, batch, warmUp, measured]);
     },
     populate: (world, population) =>

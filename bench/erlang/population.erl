@@ -15,7 +15,7 @@ live(Count) ->
     Self = self(),
     garbage_collect(),
     Rss = rss(),
-    {Start, Pids} = timed(fun() ->
+    {Start, StartCpu, Pids} = timed(fun() ->
         Pids = start(Self, Count, []),
         hear(ready, Count),
         Pids
@@ -23,19 +23,19 @@ live(Count) ->
     garbage_collect(),
     Resident = rss() - Rss,
     Heap = lists:foldl(fun(Pid, Sum) -> Sum + memory(Pid) end, 0, Pids),
-    {Talk, _} = timed(fun() ->
+    {Talk, TalkCpu, _} = timed(fun() ->
         tell(Pids, {ping, Self}),
         hear(pong, Count)
     end),
     Last = monitor(process, hd(Pids)),
-    {End, _} = timed(fun() ->
+    {End, EndCpu, _} = timed(fun() ->
         tell(Pids, {stop, Self}),
         hear(bye, Count),
         receive {'DOWN', Last, process, _, normal} -> ok end
     end),
     io:format(
-        "{\"start\":~w,\"talk\":~w,\"end\":~w,\"rss\":~w,\"heap\":~w}~n",
-        [Start, Talk, End, Resident / Count, Heap / Count]
+        "{\"start\":~w,\"talk\":~w,\"end\":~w,\"cpu\":~w,\"rss\":~w,\"heap\":~w}~n",
+        [Start, Talk, End, StartCpu + TalkCpu + EndCpu, Resident / Count, Heap / Count]
     ).
 
 start(_, 0, Pids) -> Pids;
@@ -59,10 +59,13 @@ hear(_, 0) -> ok;
 hear(Message, N) ->
     receive Message -> hear(Message, N - 1) end.
 
+%% {Elapsed, CpuTimeOfAllThreads, Result}, in nanoseconds
 timed(Fun) ->
     Began = erlang:monotonic_time(nanosecond),
+    {Used, _} = statistics(runtime),
     Result = Fun(),
-    {erlang:monotonic_time(nanosecond) - Began, Result}.
+    {UsedThen, _} = statistics(runtime),
+    {erlang:monotonic_time(nanosecond) - Began, (UsedThen - Used) * 1000000, Result}.
 
 memory(Pid) ->
     {memory, Bytes} = process_info(Pid, memory),

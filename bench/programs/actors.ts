@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
-  OPERATIONS,
+  BATCHES,
   type Operated,
   type Operation,
   type Populated,
@@ -10,7 +10,7 @@ import {
   type Repeat,
 } from '../actors/rival.js';
 import { RIVALS } from '../actors/rivals/index.js';
-import { Meter } from '../meter.js';
+import { Meter, type Reading } from '../meter.js';
 import { argument, say } from './parent.js';
 
 export type ActorsProgram = { readonly rival: string } & (Operate | Populate);
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
 }
 
 async function operated(repeat: Repeat, { operation, warmUp, measured }: Operate): Promise<Operated> {
-  const { batch } = OPERATIONS[operation];
+  const batch = BATCHES[operation];
   await repeatFor(repeat, batch, warmUp);
   const meter = new Meter();
   meter.start();
@@ -68,19 +68,20 @@ async function populated(population: Population, count: number): Promise<Populat
   const talk = await timed(() => population.talk());
   const end = await timed(() => population.end());
   return {
-    start,
-    talk,
-    end,
+    start: start.elapsed,
+    talk: talk.elapsed,
+    end: end.elapsed,
+    cpu: start.cpu + talk.cpu + end.cpu,
     rss: (after.rss - before.rss) / count,
     heap: (after.heapUsed - before.heapUsed) / count,
   };
 }
 
-async function timed(action: () => Promise<void>): Promise<number> {
+async function timed(action: () => Promise<void>): Promise<Reading> {
   const meter = new Meter();
   meter.start();
   await action();
-  return meter.read().elapsed;
+  return meter.read();
 }
 
 /** Of what is in use; garbage is none of the figures. */
