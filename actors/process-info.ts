@@ -37,6 +37,7 @@ export type InfoAnswer<I extends InfoItem> = I extends 'registered_name'
 /** The items that process_info/1 lists, which leaves out the long ones. */
 const SUMMARY: readonly InfoItem[] = [
   'registered_name',
+  'initial_call',
   'status',
   'message_queue_len',
   'links',

@@ -61,13 +61,16 @@ export function parseTime(time: unknown, options: unknown): number {
 /** `async`: the answer comes as a message `['cancel_timer', ref, answer]`. `info`: false, none is wanted. */
 export type CancelOption = readonly ['async' | 'info', boolean];
 
-/** Raises badarg. */
-export function parseCancelOptions(options: unknown): { async: boolean; info: boolean } {
-  const parsed = { async: false, info: true };
+/** As above, `['read_timer', ref, answer]`. */
+export type ReadOption = readonly ['async', boolean];
+
+/** Options that are all booleans, with their defaults; raises badarg for others. */
+export function parseTimerFlags<F extends Record<string, boolean>>(options: unknown, defaults: F): F {
+  const parsed: Record<string, boolean> = { ...defaults };
   for (const option of parseOptions(options)) {
     const [key, value] = parsePair(option);
-    if ((key !== 'async' && key !== 'info') || typeof value !== 'boolean') throw badarg();
-    parsed[key] = value;
+    if (!Object.hasOwn(defaults, key as string) || typeof value !== 'boolean') throw badarg();
+    parsed[key as string] = value;
   }
-  return parsed;
+  return parsed as F;
 }

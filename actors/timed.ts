@@ -5,8 +5,9 @@ import type { TimeoutContent } from './messages.js';
 import {
   type CancelOption,
   monotonicTime,
-  parseCancelOptions,
   parseTime,
+  parseTimerFlags,
+  type ReadOption,
   systemTime,
   type TimerOption,
   type TimeUnit,
@@ -44,17 +45,22 @@ export abstract class Timed extends Bonded {
   cancel_timer(ref: Reference, options: readonly CancelOption[] = []): number | false | 'ok' {
     this.ensureAlive();
     if (!(ref instanceof Reference)) throw badarg();
-    const { async, info } = parseCancelOptions(options);
+    const { async, info } = parseTimerFlags(options, { async: false, info: true });
     const left = this.runtime.timers.cancel(ref);
     if (async && info) this.message(['cancel_timer', ref, left]);
     return async || !info ? 'ok' : left;
   }
 
-  /** As cancel_timer, which it does not. */
-  read_timer(ref: Reference): number | false {
+  /** Milliseconds that are left, or false as for cancel_timer. With `async` the answer is a message. */
+  read_timer(ref: Reference): number | false;
+  read_timer(ref: Reference, options: readonly ReadOption[]): number | false | 'ok';
+  read_timer(ref: Reference, options: readonly ReadOption[] = []): number | false | 'ok' {
     this.ensureAlive();
     if (!(ref instanceof Reference)) throw badarg();
-    return this.runtime.timers.read(ref);
+    const { async } = parseTimerFlags(options, { async: false });
+    const left = this.runtime.timers.read(ref);
+    if (async) this.message(['read_timer', ref, left]);
+    return async ? 'ok' : left;
   }
 
   /** Nanoseconds, or the given unit, since some fixed point in the past. A number is a unit of so many in a second. */
