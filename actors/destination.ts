@@ -1,4 +1,5 @@
 import type { AnyMessage, Pid, Port, Reference } from './identifiers.js';
+import { isTuple } from './term.js';
 
 export type NameOnNode = readonly [name: string, node: string];
 
@@ -9,7 +10,5 @@ export type NameOnNode = readonly [name: string, node: string];
 export type Destination<M = AnyMessage> = Pid<M> | Port | Reference<M> | string | NameOnNode;
 
 export function isNameOnNode(term: unknown): term is NameOnNode {
-  return (
-    Array.isArray(term) && term.length === 2 && typeof term[0] === 'string' && typeof term[1] === 'string'
-  );
+  return isTuple(term) && term.length === 2 && typeof term[0] === 'string' && typeof term[1] === 'string';
 }

@@ -1,6 +1,6 @@
 /** What all of OTP's behaviours share: how they start, are asked, answer and end. */
 import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
-import { ErlangError, ErlangExit, ErlangThrow, exitReason } from '../actors/errors.js';
+import { ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
 import { Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isList, isTuple, List } from '../actors/term.js';
@@ -217,7 +217,7 @@ export function isTimeout(term: unknown): term is Timeout {
 /** What a callback has thrown counts as returned where it is a throw; errors and exits are raised again. */
 export function thrownValue(thrown: unknown): unknown {
   if (thrown instanceof ErlangThrow) return thrown.value;
-  if (thrown instanceof Error) throw thrown;
+  if (isError(thrown)) throw thrown;
   return thrown;
 }
 
