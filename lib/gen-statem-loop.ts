@@ -90,96 +90,103 @@ class Loop<P extends Process> {
   }
 
   async run(actions: unknown): Promise<never> {
-    const { state, data } = this;
+    const { self, system, machine } = this;
+    let event: AnyEvent | undefined;
+    let answer: Answer = { stop: false, state: this.state, data: this.data, actions, isRepeated: true };
     try {
-      await this.settle({ stop: false, state, data, actions, isRepeated: true }, undefined);
       for (;;) {
-        const event = await this.next();
-        if (event === undefined) continue;
-        const { state: before, data: old } = this;
-        await this.settle(readAnswer(await this.ask(event, before, old), before, old), event);
+        if (answer.stop) return this.stop(answer);
+        const { state: before, data: oldData } = this;
+        const options = this.begin(answer, event);
+        if (machine.state_enter && (answer.isRepeated || !isSame(before, this.state)))
+          await this.enter(before, oldData, options);
+        this.finish(options);
+
+        event = this.queued();
+        // A machine that goes on by itself, as one that receives, lets others have their turns.
+        if (event !== undefined) await self.yield();
+        while (event === undefined) {
+          // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.
+          const received = self.receive();
+          const message = Array.isArray(received) ? received : await received;
+          if (system.concerns(message)) await system.handle(message);
+          else event = this.eventOf(message);
+        }
+        let result: unknown;
+        try {
+          result = this.ask(event, this.state, this.data);
+          if (!Array.isArray(result)) result = await result;
+        } catch (thrown) {
+          result = gen.thrownValue(thrown);
+        }
+        answer = readAnswer(result, this.state, this.data);
       }
     } catch (thrown) {
       return await this.end(thrown);
     }
   }
 
-  /** The next event; undefined when there was a message that is none. */
-  private async next(): Promise<AnyEvent | undefined> {
-    const { self, system, timeouts } = this;
-    const queued = this.events.pop() ?? this.tell('in', timeoutEvent(timeouts.takeDue()));
-    if (queued !== undefined) {
-      await this.letOthersRun();
-      return queued;
-    }
-    const message = await self.receive();
-    if (system.concerns(message)) {
-      await system.handle(message);
-      return undefined;
-    }
-    const timeout = timeouts.take(message);
-    if (timeout === 'stale') return undefined;
-    return this.tell('in', timeoutEvent(timeout) ?? toEvent(message));
+  /** An event that need not be waited for. */
+  private queued(): AnyEvent | undefined {
+    return this.events.pop() ?? this.tell('in', timeoutEvent(this.timeouts.takeDue()));
   }
 
-  /** A machine that goes on by itself has to let others have their turns, as one does that receives. */
-  private letOthersRun(): unknown {
-    const { self } = this;
-    return self.receive(nothing, { after: 0, since: self.mailbox.arrived });
+  /** Undefined when it is of a timer that was cancelled meanwhile. */
+  private eventOf(message: unknown): AnyEvent | undefined {
+    const timeout = this.timeouts.take(message);
+    return timeout === 'stale' ? undefined : this.tell('in', timeoutEvent(timeout) ?? toEvent(message));
   }
 
-  private ask(event: AnyEvent, state: unknown, data: unknown): Promise<unknown> {
+  private ask(event: AnyEvent, state: unknown, data: unknown): unknown {
     const { machine, self } = this;
-    return returned(() => {
-      if (!('states' in machine)) {
-        const { handle_event = gen.undefinedFunction } = machine;
-        return handle_event.call(machine, event, state, data, self);
-      }
-      const name = state as string;
-      const callback = Object.hasOwn(machine.states, name) ? machine.states[name] : undefined;
-      return (callback ?? gen.undefinedFunction).call(machine.states, event as Event<string>, data, self);
-    });
+    if (!('states' in machine)) {
+      const { handle_event = gen.undefinedFunction } = machine;
+      return handle_event.call(machine, event, state, data, self);
+    }
+    const name = state as string;
+    const callback = Object.hasOwn(machine.states, name) ? machine.states[name] : undefined;
+    return (callback ?? gen.undefinedFunction).call(machine.states, event as Event<string>, data, self);
   }
 
-  /** Does what was answered to an event, or by `init` (undefined). */
-  private async settle(answer: Answer, event: AnyEvent | undefined): Promise<void> {
-    if (answer.stop) return this.stop(answer);
-    const { timeouts, events, state: before, data: oldData } = this;
+  /** What was answered to an event, or by `init` (undefined), up to the state enter call. */
+  private begin(answer: Answer & { readonly stop: false }, event: AnyEvent | undefined): Options {
+    const { timeouts, events, state: before } = this;
     const options = new Options();
     this.act(answer, options, false);
-    const isChanged = !isSame(before, this.state);
-
     if (event !== undefined) {
       if (options.postpone) this.postponed.push(event);
       this.tell(options.postpone ? 'postpone' : 'consume', event, before);
     }
-    if (isChanged) {
+    if (!isSame(before, this.state)) {
       for (let i = this.postponed.length - 1; i >= 0; i--) events.push(this.postponed[i]!);
       this.postponed = [];
       timeouts.cancel('state_timeout');
     }
     timeouts.cancel('timeout');
-    if (isChanged || answer.isRepeated) await this.enter(before, oldData, options);
-    timeouts.change(options.timeouts);
-    for (let i = options.nextEvents.length - 1; i >= 0; i--) events.push(options.nextEvents[i]!);
+    return options;
+  }
+
+  /** What comes after it. */
+  private finish({ timeouts, nextEvents }: Options): void {
+    this.timeouts.change(timeouts);
+    for (let i = nextEvents.length - 1; i >= 0; i--) this.events.push(nextEvents[i]!);
   }
 
   /** The state enter call, until it does not repeat itself. */
   private async enter(before: unknown, oldData: unknown, options: Options): Promise<void> {
-    if (!this.machine.state_enter) return;
     for (;;) {
       const { state, data } = this;
       // As in OTP: `terminate` sees that a machine whose state enter call has raised did not enter.
       this.state = before;
       this.data = oldData;
-      const result = await this.ask(['enter', before], state, data);
+      const result = await returned(() => this.ask(['enter', before], state, data));
       this.state = state;
       this.data = data;
       const answer = readEnterAnswer(result, state, data);
       if (answer.stop) return this.stop(answer);
       this.act(answer, options, true);
       if (!answer.isRepeated) return;
-      await this.letOthersRun();
+      await this.self.yield();
     }
   }
 
@@ -250,10 +257,6 @@ function toEvent(message: unknown): AnyEvent {
 
 function timeoutEvent(timeout: { type: unknown; content: unknown } | undefined): AnyEvent | undefined {
   return timeout === undefined ? undefined : makeEvent(timeout.type, timeout.content);
-}
-
-function nothing(_message: unknown): boolean {
-  return false;
 }
 
 /** Unlike the reason of the exit, the one that `terminate` and the starter get is without a stack. */
