@@ -59,10 +59,22 @@ export function isSame(a: unknown, b: unknown): boolean {
   return a === b || (typeof a === 'object' && isDeepStrictEqual(a, b));
 }
 
-/** One action, several in a list, or none (undefined). */
-export function* eachOf(actions: unknown): Iterable<unknown> {
-  if (isList(actions)) yield* actions;
-  else if (actions !== undefined) yield actions;
+/** One action, several in a list or an array, or none (undefined). */
+export function eachOf(actions: unknown): readonly unknown[] {
+  if (actions === undefined) return [];
+  const isSeveral = isList(actions) || (isTuple(actions) && !isOneAction(actions));
+  return isSeveral ? actions : [actions];
+}
+
+/** An array is a tuple or, where no action can look like that, a list of actions. */
+function isOneAction([first, second]: readonly unknown[]): boolean {
+  if (first === 'postpone' || first === 'hibernate') return typeof second === 'boolean';
+  if (typeof first === 'string') return first !== 'infinity';
+  return isTuple(first) && isTimeoutType(first) && (isTimeout(second) || isTimeoutVerb(second));
+}
+
+function isTimeoutVerb(term: unknown): boolean {
+  return term === 'cancel' || term === 'update';
 }
 
 /** What the actions of one event and of the state enter calls that follow it have asked for. */

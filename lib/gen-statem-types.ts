@@ -1,6 +1,5 @@
 /** What a state machine is told, and what it can answer. */
 import type { Process, Timeout } from '../actors/process.js';
-import type { List } from '../actors/term.js';
 import type { TimerOption } from '../actors/time.js';
 import type { Self } from '../ports/self.js';
 import type { From } from './gen.js';
@@ -62,7 +61,7 @@ type Told<Type, C, Detail = never> = [C] extends [never]
 
 /** Starts one in so many milliseconds (`infinity`: cancels it), or changes what the running one carries. */
 type TimeoutAction<Type, C> =
-  | readonly [Type, Timeout, C, (TimerOption | List<TimerOption>)?]
+  | readonly [Type, Timeout, C, (TimerOption | readonly TimerOption[])?]
   | readonly [Type, 'update', C]
   | readonly [Type, 'cancel'];
 
@@ -94,10 +93,10 @@ export type Action<E extends Events = AnyEvents> =
   | TimeoutAction<'state_timeout', Content<E, 'state_timeout'>>
   | { [N in TimeoutName<E>]: TimeoutAction<readonly ['timeout', N], NamedTimeouts<E>[N]> }[TimeoutName<E>];
 
-/** One action, or several as a `list(...)`. */
-export type Actions<E extends Events = AnyEvents> = Action<E> | List<Action<E>>;
+/** One action, or several in an array. */
+export type Actions<E extends Events = AnyEvents> = Action<E> | readonly Action<E>[];
 
-type Replies<E extends Events> = ReplyAction<RepliesOf<E>> | List<ReplyAction<RepliesOf<E>>>;
+type Replies<E extends Events> = ReplyAction<RepliesOf<E>> | readonly ReplyAction<RepliesOf<E>>[];
 
 /** What a callback for an event can answer. */
 export type Result<S, D, E extends Events = AnyEvents> =

@@ -18,7 +18,7 @@
  */
 import type { Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
-import { type List, list } from '../actors/term.js';
+import { list } from '../actors/term.js';
 import * as gen from './gen.js';
 import type { ReplyTo, RequestOf, Server, ServerRef, StartResult } from './gen-server.js';
 import { type AnyMachine, serve } from './gen-statem-loop.js';
@@ -104,12 +104,12 @@ export function cast<K>(
   return gen.sendTo(self, server, ['$gen_cast', event]);
 }
 
-/** Answers a call from any process, or several: `['reply', from, value]` or a list of them. */
-export function reply(self: Process, replies: ReplyAction | List<ReplyAction>): 'ok';
+/** Answers a call from any process, or several: `['reply', from, value]`, or an array of these. */
+export function reply(self: Process, replies: ReplyAction | readonly ReplyAction[]): 'ok';
 export function reply(self: Process, from: gen.From, value: unknown): 'ok';
 export function reply(self: Process, first: unknown, ...value: [unknown?]): 'ok' {
   if (value.length === 1) return gen.reply(self, first as gen.From, value[0]);
-  for (const [, from, each] of eachOf(first) as Iterable<ReplyAction>) gen.reply(self, from, each);
+  for (const [, from, each] of eachOf(first) as readonly ReplyAction[]) gen.reply(self, from, each);
   return 'ok';
 }
 

@@ -138,6 +138,10 @@ test('what a machine may answer is typed', () => {
   expectTypeOf<['keep_state_and_data', [['timeout', 'other'], 'cancel']]>().not.toExtend<Result>();
   expectTypeOf<['keep_state_and_data', ['reply', gen_statem.From, 'ok']]>().toExtend<Result>();
   expectTypeOf<['keep_state_and_data', ['reply', gen_statem.From, 'no']]>().not.toExtend<Result>();
+  expectTypeOf<
+    ['keep_state_and_data', ['postpone', 'hibernate', ['state_timeout', 5, 'lock']]]
+  >().toExtend<Result>();
+  expectTypeOf<['keep_state_and_data', ['postpone', ['state_timeout', 5, 'open']]]>().not.toExtend<Result>();
   expectTypeOf<gen_statem.Event<'a', { cast: 'x' }>>().toEqualTypeOf<
     | readonly ['enter', 'a', undefined?]
     | readonly ['cast', 'x', undefined?]
@@ -263,7 +267,10 @@ describe('call', () => {
         froms.push(from as gen_statem.From);
         if (froms.length < 3) return 'keep_state_and_data';
         me.spawn((helper) => {
-          gen_statem.reply(helper, list(['reply', froms[2]!, 3], ['reply', froms[1]!, 2]));
+          gen_statem.reply(helper, [
+            ['reply', froms[2]!, 3],
+            ['reply', froms[1]!, 2],
+          ]);
           gen_statem.reply(helper, ['reply', froms[0]!, undefined]);
         });
         return 'keep_state_and_data';
