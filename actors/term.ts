@@ -38,22 +38,27 @@ export class List<T = unknown> extends Array<T> {
   /** What stands behind the bar of an improper list `[a | tail]`; absent on a proper one. */
   declare tail?: unknown;
 
+  /** What tells it from a tuple, faster than `instanceof` does: selective receives ask it of every message. */
+  declare readonly isList: true;
+
   /** Methods that make a new array of a list (map, filter, slice ...) make a list. */
   static override get [Symbol.species](): ArrayConstructor {
     return List as unknown as ArrayConstructor;
   }
 }
 
+Object.defineProperty(List.prototype, 'isList', { value: true });
+
 /** `list(1, 2, 3)` is Erlang's `[1, 2, 3]`. */
 export function list<T>(...items: T[]): List<T> {
   if (items.length > FEW) return toList(items);
   const made = new List<T>();
-  for (const item of items) made.push(item);
+  for (let i = 0; i < items.length; i++) made[i] = items[i] as T;
   return made;
 }
 
-/** So many items are filled into a new list faster than their array is made into one. */
-const FEW = 4;
+/** So many items are filled into a new list faster than their array is made into one; not by push. */
+const FEW = 8;
 
 /**
  * Makes a list of an array, which is that list from then on. Not `new List(...items)`: with one number as its
@@ -64,11 +69,11 @@ export function toList<T>(items: T[]): List<T> {
 }
 
 export function isList(term: unknown): term is List {
-  return term instanceof List;
+  return Array.isArray(term) && (term as List).isList;
 }
 
 export function isTuple(term: unknown): term is unknown[] {
-  return Array.isArray(term) && !(term instanceof List);
+  return Array.isArray(term) && !(term as List).isList;
 }
 
 /** A float whose value happens to be integral (`1.0`), which a JavaScript number cannot tell from `1`. */
