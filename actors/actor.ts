@@ -158,23 +158,18 @@ export abstract class Actor implements Receiver {
    * milliseconds (undefined: never) the answer is undefined; a bad time raises timeout_value only when nothing
    * matches.
    */
-  protected next(guard: Guard | undefined, after: unknown, since?: number): unknown {
-    this.ensureAlive();
+  protected next(guard: Guard | undefined, after: unknown, since?: Reference): unknown {
     this.ensureRunning();
-    const message = guard === undefined ? this.mailbox.shift() : this.mailbox.take(guard, since);
+    const message =
+      guard === undefined
+        ? this.mailbox.shift()
+        : this.mailbox.take(guard, since?.arrivedBefore(this.mailbox));
     if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
     if (after === undefined) return this.wait(guard);
     const ms = parseTimeout(after);
     if (ms === 0) return --this.runtime.reductions > 0 ? undefined : this.holdBack(undefined);
     if (ms !== Number.POSITIVE_INFINITY) this.alarm = new Alarm<Actor>(ms, giveUp, this);
     return this.wait(guard);
-  }
-
-  /** True at once while there is budget, else a promise of it after timers and I/O have had a turn. */
-  protected rest(): unknown {
-    this.ensureAlive();
-    this.ensureRunning();
-    return --this.runtime.reductions > 0 ? true : this.holdBack(true);
   }
 
   /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
@@ -193,8 +188,16 @@ export abstract class Actor implements Receiver {
   }
 
   private ensureRunning(): void {
-    if (this.phase === Phase.Running) return;
-    throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
+    this.ensureAlive();
+    if (this.phase !== Phase.Running) {
+      throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
+    }
+  }
+
+  /** Waits until timers and I/O have had a turn. */
+  protected pause(): Promise<unknown> {
+    this.ensureRunning();
+    return this.holdBack(true);
   }
 
   private wait(guard: Guard | undefined): Promise<unknown> {

@@ -77,7 +77,7 @@ export abstract class Bonded extends Actor {
     const { alias, tag } = parseMonitorOptions(options);
     const Kind = kind === 'process' ? Pid : Port;
     const { object, receiver, missing } = this.findMonitored(Kind, item);
-    const ref = this.runtime.makeReference();
+    const ref = this.runtime.makeReference(this.mailbox);
     // Nobody outlives oneself, so there is nothing to monitor, and no alias either.
     if (receiver === this) return ref;
     if (alias !== undefined) this.addAlias(ref, alias);
@@ -109,7 +109,7 @@ export abstract class Bonded extends Actor {
   alias(options: readonly ('explicit_unalias' | 'reply')[] = []): Reference {
     this.ensureAlive();
     parseFlags(options, ['explicit_unalias', 'reply']);
-    const ref = this.runtime.makeReference();
+    const ref = this.runtime.makeReference(this.mailbox);
     // The last one counts.
     this.addAlias(ref, options.at(-1) ?? 'explicit_unalias');
     return ref;

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Mailbox } from './mailbox.js';
 import type { Monitor } from './monitors.js';
 import type { Receiver } from './signal.js';
 
@@ -90,12 +91,26 @@ export class Reference<in M = AnyMessage> extends Identifier {
   declare protected readonly accepts: (message: M) => void;
 
   #monitor: Monitor | undefined = undefined;
+  #maker: Mailbox | undefined;
+  #arrived: number;
 
+  /** Who makes it, and may wait for an answer that carries it, says so by its mailbox. */
   constructor(
     origin: Origin,
     readonly value: number | readonly number[],
+    maker?: Mailbox,
   ) {
     super(origin);
+    this.#maker = maker;
+    this.#arrived = maker?.arrived ?? 0;
+  }
+
+  /**
+   * How many messages had arrived in a mailbox when this was made: they cannot carry it. 0 for the mailbox of another
+   * process than the one that made it.
+   */
+  arrivedBefore(mailbox: Mailbox): number {
+    return this.#maker === mailbox ? this.#arrived : 0;
   }
 
   /** As in the external term format: up to five words, the first of them of 18 bits. */

@@ -24,10 +24,11 @@ export type Timeout = number | 'infinity';
 export interface ReceiveOptions {
   readonly after?: Timeout;
   /**
-   * What `self.mailbox.arrived` was: messages that were there by then need not be looked at. It makes waiting for
-   * the answer to what is about to be sent quick, however full the mailbox is.
+   * A reference of this process (of make_ref, monitor, alias, a timer): messages that were there when it was made
+   * cannot carry it, and are not looked at. So waiting for an answer is quick, however full the mailbox is: what BEAM
+   * finds out by itself. A reference of another process, where one slips in, is of no use here and does no harm.
    */
-  readonly since?: number;
+  readonly since?: Reference;
 }
 
 /** What a process receives whose messages are `M`. */
@@ -122,11 +123,11 @@ export class Process<M = AnyMessage> extends Timed {
   }
 
   /**
-   * Lets other processes run, and every few thousand times timers and I/O: **await the answer**, which is true. For
-   * loops that receive nothing: what is never awaited cannot be interrupted in JavaScript.
+   * Lets others run until they wait, and timers and I/O have a turn; **await it**. A program that sends without end and
+   * never waits for anything calls it now and then: a loop of JavaScript cannot be interrupted, and what it sends piles up.
    */
-  yield(): true | Promise<true> {
-    return this.rest() as true | Promise<true>;
+  yield(): Promise<true> {
+    return this.pause() as Promise<true>;
   }
 
   // ---- Processes
@@ -273,7 +274,7 @@ export class Process<M = AnyMessage> extends Timed {
 
   make_ref(): Reference {
     this.ensureAlive();
-    return this.runtime.makeReference();
+    return this.runtime.makeReference(this.mailbox);
   }
 
   /** Different at each call in this runtime, and greater than the ones before; with `positive` above 0. */

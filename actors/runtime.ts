@@ -3,6 +3,7 @@ import { type Crash, printCrash } from './crash.js';
 import { type Destination, isNameOnNode } from './destination.js';
 import { badarg, RuntimeError } from './errors.js';
 import { Origin, Pid, Port, Reference } from './identifiers.js';
+import type { Mailbox } from './mailbox.js';
 import { Process } from './process.js';
 import { Registry } from './registry.js';
 import type { Receiver } from './signal.js';
@@ -154,8 +155,9 @@ export class Runtime<S extends Process = Process> {
     this.ports.delete(port.id);
   }
 
-  makeReference(): Reference {
-    return new Reference(this.origin, ++this.referenceCount);
+  /** For the process with that mailbox. */
+  makeReference(maker?: Mailbox): Reference {
+    return new Reference(this.origin, ++this.referenceCount, maker);
   }
 
   uniqueInteger(): bigint {

@@ -90,7 +90,7 @@ export abstract class Timed extends Bonded {
     this.ensureAlive();
     const ms = parseTime(time, options);
     if (!(destination instanceof Pid) && typeof destination !== 'string') throw badarg();
-    const ref = this.runtime.makeReference();
+    const ref = this.runtime.makeReference(this.mailbox);
     this.runtime.timers.start(ms, destination, ref, toMessage(ref));
     return ref;
   }

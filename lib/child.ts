@@ -42,7 +42,7 @@ async function caught(self: Process, body: () => unknown): Promise<unknown> {
  * killed. It also ends children that have unlinked themselves, and no `'EXIT'` message of them is left.
  */
 export async function shutDown(self: Process, pids: Iterable<Pid>, shutdown: Shutdown): Promise<void> {
-  const since = self.mailbox.arrived;
+  const since = self.make_ref();
   const left = new Map<Reference, Pid>();
   for (const pid of pids) left.set(self.monitor('process', pid), pid);
   for (const pid of left.values()) self.exit(pid, shutdown === 'brutal_kill' ? 'kill' : 'shutdown');

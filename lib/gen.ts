@@ -136,15 +136,14 @@ export async function call(
   if (found === self.pid) return fail('calling_self');
   if (!(found instanceof Pid) && !isNameOnNode(found)) return fail(functionClause());
 
-  const since = self.mailbox.arrived;
   const ref = sendRequest(self, found, label, request);
   const isAnswer = (message: unknown): message is unknown[] => isReply(message, ref) || isDown(message, ref);
-  let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT, since });
+  let answer = await self.receive(isAnswer, { after: timeout ?? DEFAULT_TIMEOUT, since: ref });
   // A reply has ended both the alias and the monitor, unless it did not come through the alias.
   if (answer === undefined || ref.receiver !== undefined) {
     self.demonitor(ref, ['flush']);
     // Between the end of the wait and this line a reply may have slipped in.
-    answer ??= await self.receive(isAnswer, { after: 0, since });
+    answer ??= await self.receive(isAnswer, { after: 0, since: ref });
   }
   if (answer === undefined) return fail('timeout');
   if (isReply(answer, ref)) return answer[1];

@@ -17,6 +17,8 @@ export const lingTubes: Rival = {
 
 const WAITING = 1000;
 const RING = 1000;
+/** How much to send before others get a turn: JavaScript, unlike BEAM, cannot interrupt a loop. */
+const SLICE = 1000;
 
 const PREPARE: Readonly<Record<Operation, (self: Self) => Repeat | Promise<Repeat>>> = {
   'ping-pong': (self) => {
@@ -46,7 +48,10 @@ const PREPARE: Readonly<Record<Operation, (self: Self) => Repeat | Promise<Repea
     const x = Buffer.from('x');
     return async (count) => {
       self.send(drain, ['expect', self.pid, count]);
-      for (let n = 0; n < count; n++) self.send(drain, ['t', ['data', x]]);
+      for (let n = 0; n < count; n++) {
+        self.send(drain, ['t', ['data', x]]);
+        if (n % SLICE === SLICE - 1) await self.yield();
+      }
       check(count, (await self.receive(isGot))[1]);
     };
   },
@@ -97,7 +102,7 @@ const PREPARE: Readonly<Record<Operation, (self: Self) => Repeat | Promise<Repea
       for (let n = count; n > 0; n--) {
         const ref = self.make_ref();
         self.send(self.pid, [ref, n]);
-        check(n, (await self.receive(hasReference(ref)))[1]);
+        check(n, (await self.receive(hasReference(ref), { since: ref }))?.[1]);
       }
     };
   },
