@@ -93,11 +93,11 @@ export async function start_monitor<P extends Process, S, C extends Call, K, A>(
 export function enter_loop<P extends Process, S, C extends Call, K, A>(
   self: P,
   behaviour: Behaviour<S, C, K, A, P>,
+  options: Pick<StartOptions, 'name' | 'debug'>,
   state: S,
-  options: Pick<StartOptions, 'name' | 'debug'> & { readonly then?: Then } = {},
+  then?: Then,
 ): Promise<never> {
-  const birth = gen.enter(self, options);
-  return new Loop(self, behaviour, birth, state).run(options.then);
+  return new Loop(self, behaviour, gen.enter(self, options), state).run(then);
 }
 
 /**

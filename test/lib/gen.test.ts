@@ -64,7 +64,11 @@ function namings(): Naming[] {
   ];
 }
 
-const STARTS = [gen_server.start, gen_server.start_link, gen_server.start_monitor] as const;
+const STARTS = [
+  ['start', gen_server.start],
+  ['start_link', gen_server.start_link],
+  ['start_monitor', gen_server.start_monitor],
+] as const;
 
 describe.each(namings().map(({ kind }, i) => [kind, i] as const))('a server named by %s', (_, index) => {
   let naming: Naming;
@@ -72,7 +76,7 @@ describe.each(namings().map(({ kind }, i) => [kind, i] as const))('a server name
     naming = namings()[index] as Naming;
   });
 
-  test.each(STARTS)('is reached by its names: $name', async (start) => {
+  test.each(STARTS)('is reached by its names: %s', async (_, start) => {
     await run(async (self) => {
       ok(await start(self, server, 1, { name: naming.name }));
       for (const ref of naming.refs(self)) {
@@ -88,7 +92,7 @@ describe.each(namings().map(({ kind }, i) => [kind, i] as const))('a server name
     });
   });
 
-  test.each(STARTS)('has its name alone: $name', async (start) => {
+  test.each(STARTS)('has its name alone: %s', async (_, start) => {
     await run(async (self) => {
       const pid = ok(await gen_server.start(self, server, 1, { name: naming.name }));
       const before = self.processes().length;
@@ -177,7 +181,7 @@ describe('start', () => {
     },
   );
 
-  test.each(STARTS)('badarg for a monitor among the options for spawn: $name', async (start) => {
+  test.each(STARTS)('badarg for a monitor among the options for spawn: %s', async (_, start) => {
     await run(async (self) => {
       for (const option of ['monitor', ['monitor', []]] as const) {
         await expect(start(self, server, 1, { spawn_opt: [option] })).rejects.toMatchObject({
