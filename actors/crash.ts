@@ -1,7 +1,7 @@
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { ErlangError, ErlangExit, ErlangThrow, isError } from './errors.js';
+import { ErlangError, ErlangExit, ErlangThrow, isError, stackOf } from './errors.js';
 import type { Pid } from './identifiers.js';
 import type { Reason } from './signal.js';
 
@@ -21,8 +21,8 @@ export class Crash {
    */
   get position(): string | undefined {
     if (!isError(this.thrown)) return undefined;
-    const places = [...(this.thrown.stack ?? '').matchAll(PLACE)].map(([, place = '']) => toPath(place));
-    return places.find((place) => !OWN.some((start) => place.startsWith(start)));
+    const places = [...stackOf(this.thrown).matchAll(PLACE)].map(([, place = '']) => toPath(place));
+    return places.find((place) => !['node:', ...OWN].some((start) => place.startsWith(start)));
   }
 
   toString(): string {
@@ -35,8 +35,16 @@ export class Crash {
     const { thrown, reason } = this;
     // What these have beside their stack is said in it.
     const isOurs = [ErlangError, ErlangExit, ErlangThrow].some((ours) => thrown instanceof ours);
-    const text = isOurs ? (thrown as Error).stack : inspect(isError(thrown) ? thrown : reason);
-    return text?.replace(MACHINERY, '$1') ?? inspect(reason);
+    const text = (isOurs && stackOf(thrown as Error)) || show(isError(thrown) ? thrown : reason);
+    return text.replace(MACHINERY, '$1');
+  }
+}
+
+function show(term: unknown): string {
+  try {
+    return inspect(term);
+  } catch {
+    return 'what cannot be shown';
   }
 }
 
@@ -47,11 +55,20 @@ export function printCrash(crash: Crash): void {
 
 const PLACE = /^\s+at .*?\(?((?:file:|node:|\/|[A-Za-z]:\\)[^()\n]*:\d+:\d+)\)?$/gm;
 
-const PACKAGE = dirname(__dirname);
-const OWN = ['node:', ...['actors', 'ports', 'lib'].map((layer) => join(PACKAGE, layer) + sep)];
+/** Where this is built, and what source maps say it was built from. */
+const ROOTS = [dirname(__dirname), dirname(dirname(__dirname))];
+const OWN = ROOTS.flatMap((root) => ['actors', 'ports', 'lib'].map((layer) => join(root, layer) + sep));
 
 /** Lines of a stack that are the same for each process. */
-const MACHINERY = /\n\s+at .*(?:node:|[/\\]actors[/\\](?:actor|runtime)\.[jt]s).*?( \{)?(?=\n|$)/g;
+const RUNNERS = ROOTS.flatMap((root) => ['actor.', 'runtime.'].map((file) => join(root, 'actors', file)));
+const MACHINERY = new RegExp(
+  `\\n\\s+at .*(?:${['node:', ...RUNNERS].map(escapePattern).join('|')}).*?( \\{)?(?=\\n|$)`,
+  'g',
+);
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
 
 function toPath(place: string): string {
   if (!place.startsWith('file:')) return place;

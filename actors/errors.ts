@@ -71,12 +71,24 @@ export function badarg(message?: string): ErlangError {
  * | any other Error       | `[[code or name, message as a binary], stack]`, e.g. `[['ENOENT', ...], ...]` |
  */
 export function exitReason(thrown: unknown): Reason {
+  try {
+    return reasonOf(thrown);
+  } catch {
+    // Its own properties raise errors; a process has to end whatever is thrown.
+    return [['nocatch', thrown], list()];
+  }
+}
+
+function reasonOf(thrown: unknown): Reason {
   if (thrown instanceof ErlangExit) return thrown.reason;
   if (thrown instanceof ErlangError) return [thrown.reason, stacktrace(thrown)];
   if (thrown instanceof ErlangThrow) return [['nocatch', thrown.value], stacktrace(thrown)];
   if (!isError(thrown)) return [['nocatch', thrown], list()];
   const { code } = thrown as NodeJS.ErrnoException;
-  return [[typeof code === 'string' ? code : thrown.name, Buffer.from(thrown.message)], stacktrace(thrown)];
+  return [
+    [typeof code === 'string' ? code : thrown.name, Buffer.from(String(thrown.message))],
+    stacktrace(thrown),
+  ];
 }
 
 /** Also those of another realm: of a vm context, or Node's own in one (as under jest). */
@@ -92,7 +104,7 @@ export function isCrash(thrown: unknown): boolean {
 /** An Erlang stack trace: `[module, function, arity, list(['file', binary], ['line', n])]`; arities are unknown: 0. */
 export function stacktrace(error: Error): List {
   const frames = list<unknown>();
-  for (const line of error.stack?.split('\n') ?? []) {
+  for (const line of stackOf(error).split('\n')) {
     const frame = /^\s+at (?:async )?(?:(.*) \()?(.+?):(\d+):\d+\)?$/.exec(line);
     if (frame === null) continue;
     const [, called = 'fun', file = '', row] = frame;
@@ -100,6 +112,15 @@ export function stacktrace(error: Error): List {
     frames.push([module, called, 0, list(['file', Buffer.from(file)], ['line', Number(row)])]);
   }
   return frames;
+}
+
+/** The stack as text; empty where something else has been made of it. */
+export function stackOf(error: Error): string {
+  try {
+    return typeof error.stack === 'string' ? error.stack : '';
+  } catch {
+    return '';
+  }
 }
 
 function readable(reason: unknown): string {

@@ -56,6 +56,32 @@ describe('who ends by', () => {
     expect(crashes.map((crash) => shown(crash.reason))).toEqual(isReported ? [reason] : []);
   });
 
+  test.each([
+    [
+      'an Error whose stack is no text',
+      Object.assign(new Error('odd'), { stack: [] }),
+      [['Error', Buffer.from('odd')], list()],
+    ],
+    [
+      'an Error without a message',
+      Object.assign(new Error(), { message: undefined }),
+      [['Error', Buffer.from('undefined')], STACK],
+    ],
+    ['nothing', undefined, [['nocatch', undefined], list()]],
+  ])('%s', async (_, thrown, reason) => {
+    expect(shown(await downOf(() => Promise.reject(thrown)))).toEqual(reason);
+    expect(`${crashes[0]}`).toMatch(/^Error in process /);
+  });
+
+  test('an error that cannot even be looked at', async () => {
+    const thrown = new Error('odd');
+    for (const property of ['stack', 'message']) Object.defineProperty(thrown, property, { get: fail });
+    // Jest, too, would look at it.
+    const reason = (await downOf(() => Promise.reject(thrown))) as [[string, unknown], unknown];
+    expect([reason[0][0], reason[0][1] === thrown]).toEqual(['nocatch', true]);
+    expect(`${crashes[0]}`).toMatch(/^Error in process .*: what cannot be shown$/);
+  });
+
   test('an error in its finally, after it was killed: nobody hears of that', async () => {
     const down = await downOf(async (self) => {
       self.send_after(1, self.pid, 'never received');
