@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import type TypedEmitter from 'typed-emitter';
 import { type Crash, printCrash } from '../actors/crash.js';
-import { ProcessExit } from '../actors/errors.js';
+import { exitReason, ProcessExit } from '../actors/errors.js';
 import { ExitObserver } from '../actors/exit-observer.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
+import type { Reason } from '../actors/signal.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { LinuxHypervisor } from '../xen/linux-hypervisor.js';
@@ -12,11 +14,7 @@ import { defaultRunDirectory } from '../xen/run-directory.js';
 import { XenstoreError } from '../xen/xenstore/errors.js';
 import { type DomainStatus, domainLifecycle } from './domain-lifecycle.js';
 import { DomainRuntime } from './domain-runtime.js';
-import * as gen_server from './gen-server.js';
-import { ok } from './result.js';
-import { TUBE_SERVER, tubeServer } from './tube-server.js';
-import { WATCHES } from './xenstore.js';
-import { xenstoreWatches } from './xenstore-watches.js';
+import { runTree } from './domain-tree.js';
 
 export interface BootOptions {
   /** What others see as the domain's name in Xenstore: 1 to 64 bytes. Default: `domain-<OS process id>`. */
@@ -36,11 +34,16 @@ export type DomainEvents = {
   crash: (crash: Crash) => void;
   /** lingd has gone. Open tubes go on; nothing new can be opened. The error's code is `ECONNRESET`, or the system's. */
   disconnected: (error: Error) => void;
-  stopped: () => void;
+  /**
+   * The domain has ended: reason `normal` after {@link Domain.stop}, otherwise why its own processes have, `shutdown`
+   * when they had crashed too often. Such an end is printed on stderr when nobody listens.
+   */
+  stopped: (reason: Reason) => void;
 };
 
 /**
- * Joins the box as a new domain and starts its processes `xenstore` and `tube_server`; starts lingd if none runs.
+ * Joins the box as a new domain and starts its own processes, under the supervisor `ling_sup`; starts lingd if none
+ * runs. Of these `xenstore` and `tube_server` heal when they crash; if they do so again and again, the domain stops.
  * The domain keeps the OS process alive until {@link Domain.stop}.
  * @throws OptionError for a bad option; RunDirectoryError, LingdStartError or what the system says when lingd cannot
  * be reached
@@ -76,6 +79,7 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
   readonly #runtime: DomainRuntime;
   #state = domainLifecycle.initialState;
   #stopping: Promise<void> | undefined;
+  #reason: Reason = 'normal';
 
   /** @internal See {@link boot}. */
   constructor(
@@ -134,13 +138,28 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
     });
   }
 
-  /** @internal The domain's own processes; resolves when tubes can be opened and accepted. */
-  async start(tubeTimeout: number): Promise<void> {
-    await this.run(async (self) => {
-      ok(await gen_server.start(self, xenstoreWatches, undefined, { name: WATCHES }));
-      ok(await gen_server.start(self, tubeServer, { timeout: tubeTimeout }, { name: TUBE_SERVER }));
+  /** @internal Starts the domain's own processes; resolves when tubes can be opened and accepted. */
+  start(tubeTimeout: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onStarted = (): void => {
+        this.#state = domainLifecycle.transition(this.#state, 'STARTED');
+        resolve();
+      };
+      this.run((self) => runTree(self, { timeout: tubeTimeout }, onStarted)).then(
+        (reason) => this.#end(reason),
+        (error: unknown) => {
+          reject(error);
+          this.#end(error instanceof ProcessExit ? error.reason : exitReason(error));
+        },
+      );
     });
-    this.#state = domainLifecycle.transition(this.#state, 'STARTED');
+  }
+
+  /** Without them it is no domain any more. */
+  #end(reason: Reason): void {
+    if (this.status !== 'running') return;
+    this.#reason = reason;
+    void this.stop();
   }
 
   /**
@@ -157,6 +176,8 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
     this.#runtime.stop();
     await this.#hypervisor.close();
     this.#state = domainLifecycle.transition(this.#state, 'DONE');
-    this.emit('stopped');
+    if (!this.emit('stopped', this.#reason) && this.#reason !== 'normal') {
+      process.stderr.write(`Domain ${this.domid} has ended: ${inspect(this.#reason)}\n`);
+    }
   }
 }

@@ -3,9 +3,8 @@
  * directory when either side is done with it. It waits for its own peer only. What differs between the two sides is
  * in tube-opener.ts and tube-acceptor.ts.
  */
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pid, Port } from '../actors/identifiers.js';
+import { Pid, type Port } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
 import { TUBE_HANGUP } from '../ports/drivers/tube.js';
 import type { Self } from '../ports/self.js';
@@ -20,6 +19,7 @@ import {
   type TubeKeys,
 } from '../xen/tube-handshake.js';
 import type { Done } from './result.js';
+import { forgetPeer } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
 
 export interface TubeOptions {
@@ -28,7 +28,7 @@ export interface TubeOptions {
   readonly tid: number;
   /** How long the peer may take for its part of the handshake, in milliseconds. */
   readonly timeout: number;
-  /** The tube_server that started this. */
+  /** The tube_server that wants this tube. */
   readonly server: Pid;
 }
 
@@ -44,6 +44,8 @@ export abstract class Keeper {
   protected received = 0;
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
+  /** Told to end, for this reason: so does the port. */
+  #told: { readonly reason: unknown } | undefined;
   readonly #handshake: Handshake;
   readonly #deadline: number;
   #state: HandshakeState;
@@ -80,6 +82,7 @@ export abstract class Keeper {
       event = await this.#actAll();
     }
     await this.#cleanUp();
+    if (this.#told) this.self.exit(this.#told.reason);
   }
 
   /** The actions of the state just entered; what the last of them says has happened. */
@@ -125,7 +128,10 @@ export abstract class Keeper {
       if (message[2] !== 'normal' && typeof message[2] === 'string') this.failure ??= message[2];
       return { type: 'ABANDONED' };
     }
-    if (kind === 'EXIT' && subject === this.options.server) return this.self.exit(message[2]);
+    if (kind === 'EXIT' && subject instanceof Pid && message[2] !== 'normal') {
+      this.#told = { reason: message[2] };
+      return { type: 'ABANDONED' };
+    }
     if (kind === 'close') return { type: 'ABANDONED' };
     return this.understand(message);
   }
@@ -143,12 +149,13 @@ export abstract class Keeper {
   async #cleanUp(): Promise<void> {
     const { self } = this;
     const outcome = this.#state.value;
-    if (this.port && this.isOpen(this.port)) self.port_close(this.port);
+    if (this.port && this.isOpen(this.port)) {
+      if (this.#told) self.exit(this.port, this.#told.reason);
+      else self.port_close(this.port);
+    }
     await xenstore.unwatch(self, this.theirs);
     for (const directory of this.leftovers()) await xenstore.delete(self, directory);
-    // A living peer may be about to make the next tube there, and what it watches must not change twice.
-    const [, peer] = await xenstore.read(self, `/local/domain/${this.options.peer}/domid`);
-    if (peer === 'enoent') await xenstore.delete(self, path.dirname(this.own));
+    await forgetPeer(self, this.options.peer, this.own);
     this.over(this.failure ?? (outcome === 'timedOut' ? 'timeout' : 'closed'));
   }
 

@@ -2,7 +2,7 @@
  * The process `tube_server`: knows the tubes of its domain, on whichever side, and who waits for one. It never waits
  * for a peer: every tube has a keeper process of its own.
  */
-import { Pid, type Port, type Reference } from '../actors/identifiers.js';
+import type { Pid, Port, Reference } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
@@ -13,7 +13,9 @@ import * as gen_server from './gen-server.js';
 import { type Done, ok, type Result } from './result.js';
 import { type Accepted, keepAcceptor } from './tube-acceptor.js';
 import type { CloseRequest, TubeOptions } from './tube-keeper.js';
+import { startKeeper } from './tube-keepers.js';
 import { keepOpener } from './tube-opener.js';
+import { removeResidue, type TubeName, tubesInXenstore } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
 
 /** The name that tube_server is registered under. */
@@ -29,11 +31,13 @@ export interface TubeServerOptions {
   readonly timeout: number;
 }
 
-/** A tube as this side knows it: named by the opener, the acceptor and the tid, so by this key. */
+/** A tube as this side knows it. */
 interface Tube {
-  readonly key: string;
-  readonly keeper: Pid;
+  readonly name: TubeName;
+  keeper: Pid | undefined;
   port: Port | undefined;
+  /** Who opens it, if that is this side. */
+  readonly opener: From | undefined;
   /** Who waits for its end, having asked for it. */
   readonly closers: From[];
   /** Who wants to open the same tube once this one is gone. */
@@ -42,11 +46,14 @@ interface Tube {
   invitedAgain: boolean;
   /** The caller of accept that the keeper has been told to serve, until it has. */
   promised: From | undefined;
+  /** Its keeper has crashed, and another process removes what is left of it. */
+  hasCrashed: boolean;
 }
 
 interface State {
   readonly me: Domid;
   readonly timeout: number;
+  /** By side, peer and tid: see keyOf. */
   readonly tubes: Map<string, Tube>;
   readonly keepers: Map<Pid, Tube>;
   /** Keepers of accepted tubes that nobody has asked for yet, and processes that wait in accept; never both. */
@@ -63,21 +70,27 @@ const MOST_TUBES = 16_384;
 
 export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Self> = {
   async init({ timeout }, self) {
-    self.process_flag('trap_exit', true);
-    const me = ok(await xenstore.domid(self));
-    for (const [directory, letter] of [
-      [TIP, 'b'],
-      [NOCK, 'r'],
-    ] as const) {
-      ok(await xenstore.mkdir(self, directory));
-      ok(await xenstore.set_perms(self, directory, [`${letter}${me}`]));
+    const { domid: me, closed } = hypervisorOf(self);
+    const connected = await prepareXenstore(self, me);
+    void closed.then(() => self.runtime.send(self.pid, DISCONNECTED));
+    const state = {
+      me,
+      timeout,
+      tubes: new Map(),
+      keepers: new Map(),
+      pending: [],
+      accepting: [],
+      connected,
+    };
+    return ['ok', state, ['continue', 'invitations']];
+  },
+
+  /** Those who have invited before there was anybody to see it. */
+  async handle_continue(_what, state, self) {
+    for (const { side, peer, tid } of await tubesInXenstore(self)) {
+      if (side === 'acceptor') await invite(self, state, peer, tid);
     }
-    ok(await xenstore.watch(self, TIP));
-    void hypervisorOf(self).closed.then(() => self.runtime.send(self.pid, DISCONNECTED));
-    return [
-      'ok',
-      { me, timeout, tubes: new Map(), keepers: new Map(), pending: [], accepting: [], connected: true },
-    ];
+    return ['noreply', state];
   },
 
   handle_call(request, from, state, self) {
@@ -92,16 +105,19 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
     const tube = [...state.tubes.values()].find(({ port }) => port === request[1]);
     if (!tube) return ['reply', ['error', 'badarg'], state];
     tube.closers.push(from);
-    self.send(tube.keeper, ['close'] satisfies CloseRequest);
+    if (tube.keeper) self.send(tube.keeper, ['close'] satisfies CloseRequest);
     return ['noreply', state];
   },
 
-  handle_info(message, state, self): NoReply<State> {
+  async handle_info(message, state, self): Promise<NoReply<State>> {
     if (message === DISCONNECTED) onDisconnected(self, state);
     if (!isTuple(message)) return ['noreply', state];
     const [kind, subject, detail] = message;
-    if (kind === 'watch' && typeof subject === 'string') onInvitation(self, state, subject);
-    else if (kind === 'port') setPort(state, subject as Pid, detail as Port);
+    if (kind === 'watch' && typeof subject === 'string') {
+      // Only `data/tip/<opener>/<tid>/nock` means that a tube is wanted.
+      const invitation = parseInvitation(subject);
+      if (invitation) await invite(self, state, invitation.opener, invitation.tid);
+    } else if (kind === 'port') setPort(state, subject as Pid, detail as Port);
     else if (kind === 'pending') {
       state.pending.push(subject as Pid);
       matchAccepting(self, state);
@@ -109,12 +125,38 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       const tube = state.keepers.get(subject as Pid);
       if (tube) tube.promised = undefined;
     } else if (kind === 'DOWN') {
+      const [, , , pid, reason] = message;
+      const tube = state.keepers.get(pid as Pid);
+      if (tube) await onKeeperExit(self, state, tube, reason);
       const gone = state.accepting.findIndex(({ monitor }) => monitor === subject);
       if (gone !== -1) state.accepting.splice(gone, 1);
-    } else if (kind === 'EXIT' && subject instanceof Pid) onKeeperExit(self, state, subject, detail);
+    }
     return ['noreply', state];
   },
 };
+
+/**
+ * The directories that others read and write; without what an earlier tube_server may have left in them. Answers
+ * false when lingd is gone.
+ */
+async function prepareXenstore(self: Self, me: Domid): Promise<boolean> {
+  const steps = [
+    () => xenstore.mkdir(self, TIP),
+    () => xenstore.set_perms(self, TIP, [`b${me}`]),
+    () => xenstore.mkdir(self, NOCK),
+    () => xenstore.set_perms(self, NOCK, [`r${me}`]),
+    () => xenstore.watch(self, TIP),
+  ];
+  for (const tube of await tubesInXenstore(self)) await removeResidue(self, me, tube);
+  for (const step of steps) {
+    const done = await step();
+    if (done !== 'ok' && DISCONNECTIONS.has(done[1])) return false;
+    ok(done);
+  }
+  return true;
+}
+
+const DISCONNECTIONS: ReadonlySet<string> = new Set(['enotconn', 'econnreset']);
 
 function onDisconnected(self: Self, state: State): void {
   state.connected = false;
@@ -124,55 +166,60 @@ function onDisconnected(self: Self, state: State): void {
   }
 }
 
-function open(
+async function open(
   self: Self,
   state: State,
   from: From,
   peer: Domid,
   tid: number,
-): ['noreply', State] | ['reply', Result<Port>, State] {
-  const tube = state.tubes.get(openerKey(peer, tid));
-  if (!tube) startOpener(self, state, from, peer, tid);
-  // Closed on this side already, but its directory is still being removed.
-  else if (tube.port && self.port_info(tube.port, 'id') === 'undefined') tube.successors.push(from);
+): Promise<['noreply', State] | ['reply', Result<Port>, State]> {
+  const name: TubeName = { side: 'opener', peer, tid };
+  const tube = state.tubes.get(keyOf(name));
+  if (!tube) await startTube(self, state, name, from);
+  // It is over on this side already, but its directory is still being removed.
+  else if (tube.hasCrashed || (tube.port && self.port_info(tube.port, 'id') === 'undefined'))
+    tube.successors.push(from);
   else return ['reply', ['error', 'exists'], state];
   return ['noreply', state];
 }
 
-function startOpener(self: Self, state: State, from: From, peer: Domid, tid: number): void {
-  const options = keeperOptions(self, state, peer, tid);
-  addTube(
-    state,
-    openerKey(peer, tid),
-    self.spawn_link((keeper) => keepOpener(keeper, options, from)),
-  );
+async function invite(self: Self, state: State, peer: Domid, tid: number): Promise<void> {
+  if (state.tubes.size >= MOST_TUBES) return;
+  const name: TubeName = { side: 'acceptor', peer, tid };
+  const tube = state.tubes.get(keyOf(name));
+  if (tube) tube.invitedAgain = true;
+  else await startTube(self, state, name);
 }
 
-function startAcceptor(self: Self, state: State, opener: Domid, tid: number): void {
-  const options = keeperOptions(self, state, opener, tid);
-  addTube(
-    state,
-    acceptorKey(opener, tid),
-    self.spawn_link((keeper) => keepAcceptor(keeper, options)),
-  );
-}
-
-function keeperOptions(self: Self, { me, timeout }: State, peer: Domid, tid: number): TubeOptions {
-  return { me, peer, tid, timeout, server: self.pid };
-}
-
-function addTube(state: State, key: string, keeper: Pid): void {
+async function startTube(self: Self, state: State, name: TubeName, opener?: From): Promise<void> {
   const tube: Tube = {
-    key,
-    keeper,
+    name,
+    keeper: undefined,
     port: undefined,
+    opener,
     closers: [],
     successors: [],
     invitedAgain: false,
     promised: undefined,
+    hasCrashed: false,
   };
-  state.tubes.set(key, tube);
-  state.keepers.set(keeper, tube);
+  state.tubes.set(keyOf(name), tube);
+  const { me, timeout } = state;
+  const options: TubeOptions = { me, peer: name.peer, tid: name.tid, timeout, server: self.pid };
+  await keep(self, state, tube, (keeper) =>
+    opener ? keepOpener(keeper, options, opener) : keepAcceptor(keeper, options),
+  );
+}
+
+async function keep(
+  self: Self,
+  state: State,
+  tube: Tube,
+  body: (keeper: Self) => Promise<void>,
+): Promise<void> {
+  tube.keeper = await startKeeper(self, body);
+  state.keepers.set(tube.keeper, tube);
+  self.monitor('process', tube.keeper);
 }
 
 function setPort(state: State, keeper: Pid, port: Port): void {
@@ -180,35 +227,29 @@ function setPort(state: State, keeper: Pid, port: Port): void {
   if (tube) tube.port = port;
 }
 
-/** Something has changed below data/tip; only `<opener>/<tid>/nock` means that a tube is wanted. */
-function onInvitation(self: Self, state: State, path: string): void {
-  const invitation = parseInvitation(path);
-  if (!invitation || state.tubes.size >= MOST_TUBES) return;
-  const { opener, tid } = invitation;
-  const tube = state.tubes.get(acceptorKey(opener, tid));
-  if (tube) tube.invitedAgain = true;
-  else startAcceptor(self, state, opener, tid);
-}
-
-function onKeeperExit(self: Self, state: State, keeper: Pid, reason: unknown): void {
-  const tube = state.keepers.get(keeper);
-  // Whoever started this server.
-  if (!tube) return self.exit(reason);
+async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknown): Promise<void> {
+  const keeper = tube.keeper as Pid;
   state.keepers.delete(keeper);
-  state.tubes.delete(tube.key);
   const pending = state.pending.indexOf(keeper);
   if (pending !== -1) state.pending.splice(pending, 1);
   if (tube.promised) {
     state.accepting.unshift({ from: tube.promised, monitor: self.monitor('process', tube.promised[0]) });
+    tube.promised = undefined;
     matchAccepting(self, state);
   }
-  for (const from of tube.closers) gen_server.reply(self, from, 'ok');
+  if (reason !== 'normal' && !tube.hasCrashed) {
+    tube.hasCrashed = true;
+    if (tube.opener) gen_server.reply(self, tube.opener, ['error', 'closed']);
+    return keep(self, state, tube, (sweeper) => removeResidue(sweeper, state.me, tube.name));
+  }
 
-  const [side, peer, tid] = parseKey(tube.key);
-  if (side === 'acceptor' && tube.invitedAgain) startAcceptor(self, state, peer, tid);
+  const { side, peer, tid } = tube.name;
+  state.tubes.delete(keyOf(tube.name));
+  for (const from of tube.closers) gen_server.reply(self, from, 'ok');
+  if (side === 'acceptor' && tube.invitedAgain) await invite(self, state, peer, tid);
   const [successor, ...others] = tube.successors;
   if (!successor) return;
-  startOpener(self, state, successor, peer, tid);
+  await startTube(self, state, tube.name, successor);
   for (const from of others) gen_server.reply(self, from, ['error', 'exists']);
 }
 
@@ -225,15 +266,6 @@ function matchAccepting(self: Self, state: State): void {
   }
 }
 
-function openerKey(acceptor: Domid, tid: number): string {
-  return `opener/${acceptor}/${tid}`;
-}
-
-function acceptorKey(opener: Domid, tid: number): string {
-  return `acceptor/${opener}/${tid}`;
-}
-
-function parseKey(key: string): [side: string, peer: Domid, tid: number] {
-  const [side, peer, tid] = key.split('/');
-  return [side as string, Number(peer), Number(tid)];
+function keyOf({ side, peer, tid }: TubeName): string {
+  return `${side}/${peer}/${tid}`;
 }

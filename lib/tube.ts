@@ -30,7 +30,8 @@ export type CanSendMessage = ['can_send', tube: Port, slots: number | 'closed'];
  *
  * `{error, Reason}`: badarg (no domid, or a tid that is no integer from 0 to 2^32 - 1), exists (this tube is open
  * from here already), not_found (no such domain, or none that accepts tubes), timeout (the other side has not
- * answered in time), closed (it has gone meanwhile), or what the hypervisor refused, such as emfile.
+ * answered in time), closed (it has gone meanwhile), or what the hypervisor refused, such as emfile. As with every
+ * function here that waits, the caller exits if tube_server crashes meanwhile.
  */
 export async function open(self: Self, domid: Domid, tid = 0): Promise<Result<Port>> {
   if (!isDomid(domid) || !Number.isInteger(tid) || tid < 0 || tid > 0xffff_ffff) return ['error', 'badarg'];

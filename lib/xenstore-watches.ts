@@ -11,14 +11,18 @@ type Request = ['watch' | 'unwatch', path: string];
 
 /** The watches of one process, by path, and this server's monitor of it. */
 interface Watcher {
-  readonly monitor: Reference;
+  monitor: Reference;
   readonly handles: Map<string, WatchHandle>;
 }
 
-type State = Map<Pid, Watcher>;
+/** It outlives this server: events come without its help, and the next one goes on with the table. */
+export type WatchTable = Map<Pid, Watcher>;
 
-export const xenstoreWatches: Behaviour<State, [Request, Done], unknown, undefined, Self> = {
-  init: () => ['ok', new Map()],
+export const xenstoreWatches: Behaviour<WatchTable, [Request, Done], unknown, WatchTable, Self> = {
+  init(watchers, self) {
+    for (const [pid, watcher] of watchers) watcher.monitor = self.monitor('process', pid);
+    return ['ok', watchers];
+  },
 
   async handle_call([verb, path], [pid], watchers, self) {
     const done =
@@ -37,7 +41,7 @@ export const xenstoreWatches: Behaviour<State, [Request, Done], unknown, undefin
   },
 };
 
-async function watch(self: Self, watchers: State, pid: Pid, path: string): Promise<Done> {
+async function watch(self: Self, watchers: WatchTable, pid: Pid, path: string): Promise<Done> {
   const known = watchers.get(pid);
   if (known?.handles.has(path)) return ['error', 'eexist'];
   const watcher = known ?? { monitor: self.monitor('process', pid), handles: new Map() };
@@ -46,11 +50,15 @@ async function watch(self: Self, watchers: State, pid: Pid, path: string): Promi
   return toDone(
     xenstore
       .watch(path, (changed) => self.runtime.send(pid, ['watch', changed]))
-      .then((handle) => void watcher.handles.set(path, handle)),
+      .then((handle) => {
+        if (watchers.get(pid) === watcher) watcher.handles.set(path, handle);
+        // This server was killed while it waited, and the next one has found that the process is dead.
+        else return handle.unwatch();
+      }),
   );
 }
 
-async function unwatch(self: Self, watchers: State, pid: Pid, path: string): Promise<Done> {
+async function unwatch(self: Self, watchers: WatchTable, pid: Pid, path: string): Promise<Done> {
   const watcher = watchers.get(pid);
   const handle = watcher?.handles.get(path);
   if (!watcher || !handle) return ['error', 'enoent'];

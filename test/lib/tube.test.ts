@@ -2,6 +2,7 @@ import { type Domain, isData, ok, type Port, type Self, tube, xenstore } from 'l
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually, tubeMappings } from '../support/residue';
+import { End, snapshot } from '../support/tube-ends';
 
 let box: Box;
 let a: Domain;
@@ -13,61 +14,6 @@ beforeEach(async () => {
   b = await box.boot({ name: 'b', tubeTimeout: 1000 });
 });
 afterEach(() => box.close());
-
-/** Both ends of a tube, each in the hands of a process that stays, and with what it has got. */
-class End {
-  readonly got: string[] = [];
-  ended: unknown;
-  self!: Self;
-  tube!: Port;
-
-  static async pair(opener: Domain, acceptor: Domain, tid = 0): Promise<[End, End]> {
-    return Promise.all([
-      new End().start(opener, (self) => tube.open(self, acceptor.domid, tid)),
-      new End().start(acceptor, (self) => tube.accept(self)),
-    ]);
-  }
-
-  start(domain: Domain, get: (self: Self) => Promise<['ok', Port] | ['error', string]>): Promise<this> {
-    return new Promise((resolve, reject) => {
-      domain.spawn(async (self) => {
-        self.process_flag('trap_exit', true);
-        this.self = self;
-        try {
-          this.tube = ok(await get(self));
-        } catch (error) {
-          reject(error);
-          return;
-        }
-        resolve(this);
-        while (this.ended === undefined) {
-          const message = (await self.receive()) as unknown[];
-          if (message[0] === 'EXIT' && message[1] === this.tube) this.ended = message[2];
-          else if (message[0] === this.tube) this.got.push(String((message[1] as unknown[])[1]));
-        }
-        await self.receive((message): message is 'over' => message === 'over');
-      });
-    });
-  }
-
-  send(data: string | Buffer): void {
-    this.self.port_command(this.tube, data);
-  }
-}
-
-/** Everything below /local/domain, with values; in a transaction, so that nothing goes while it is looked at. */
-async function snapshot(): Promise<Record<string, string>> {
-  const client = box.client('socket');
-  const found: Record<string, string> = {};
-  const tx = await client.transactionStart();
-  const visit = async (path: string): Promise<void> => {
-    found[path] = await client.readString(path, tx);
-    for (const name of await client.directory(path, tx)) await visit(`${path}/${name}`);
-  };
-  await visit('/local/domain');
-  await client.transactionEnd(tx, false);
-  return found;
-}
 
 describe('opening and accepting', () => {
   test.each(['open', 'accept'])('in either order: %s first', async (first) => {
@@ -133,11 +79,11 @@ describe('opening and accepting', () => {
     await silent.mkdir(TIP);
     await silent.setPerms(TIP, ['b3']);
     await a.run((self) => tube.open(self, 3, 1));
-    const [tree, mappings] = [await snapshot(), tubeMappings()];
+    const [tree, mappings] = [await snapshot(box), tubeMappings()];
     const start = performance.now();
     expect(await a.run((self) => tube.open(self, 3, 2))).toEqual(['error', 'timeout']);
     expect(performance.now() - start).toBeGreaterThan(950);
-    expect(await snapshot()).toEqual(tree);
+    expect(await snapshot(box)).toEqual(tree);
     await eventually(tubeMappings, mappings);
   });
 
@@ -207,7 +153,7 @@ describe('opening and accepting', () => {
   test.each(['open', 'accept'] as const)(
     'a caller of %s that is killed while it waits leaves nothing',
     async (call) => {
-      const before = await snapshot();
+      const before = await snapshot(box);
       const pid = a.spawn(async (self) => {
         if (call === 'accept') await tube.accept(self);
         else await tube.open(self, b.domid, 9);
@@ -221,7 +167,7 @@ describe('opening and accepting', () => {
       await b.run((self) => tube.close(self, one.tube));
       const withoutPeers = (tree: object): string[] =>
         Object.keys(tree).filter((path) => !/(tip|nock)\/\d+$/.test(path));
-      await eventually(async () => withoutPeers(await snapshot()), withoutPeers(before));
+      await eventually(async () => withoutPeers(await snapshot(box)), withoutPeers(before));
     },
   );
 });
@@ -391,7 +337,7 @@ describe('closing', () => {
     expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
     expect(await b.run((self) => tube.close(self, other.tube))).toEqual(['error', 'badarg']);
     await eventually(
-      async () => Object.keys(await snapshot()).filter((path) => /(tip|nock)\/\d+\/./.test(path)),
+      async () => Object.keys(await snapshot(box)).filter((path) => /(tip|nock)\/\d+\/./.test(path)),
       [],
     );
     expect(b.runtime.openPorts.size).toBe(0);
@@ -424,7 +370,7 @@ describe('closing', () => {
       expect(end.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
       // Nor does anything remind of one that will never come again.
       const reminders = async () =>
-        Object.keys(await snapshot()).filter((path) => new RegExp(`(tip|nock)/${domid}$`).test(path));
+        Object.keys(await snapshot(box)).filter((path) => new RegExp(`(tip|nock)/${domid}$`).test(path));
       await eventually(reminders, []);
     }
   });
@@ -504,15 +450,17 @@ describe('closing', () => {
       await eventually(() => [one.ended, other.ended], ['normal', 'normal']);
       for (const end of [one, other]) end.self.runtime.send(end.self.pid, 'over');
     };
+    const processes = (): number[] => [a, b].map(({ runtime }) => runtime.processes().length);
+    const own = processes();
     await cycle(0, 0);
     const look = async () => ({
-      processes: [a, b].map(({ runtime }) => runtime.processes().length),
+      processes: processes(),
       ports: [a, b].map(({ runtime }) => runtime.openPorts.size),
       mappings: tubeMappings(),
       memories: descriptorsOf('self').filter((target) => target.includes('memfd')).length,
-      tree: Object.keys(await snapshot()),
+      tree: Object.keys(await snapshot(box)),
     });
-    await eventually(() => [a, b].map(({ runtime }) => runtime.processes().length), [2, 2]);
+    await eventually(processes, own);
     const before = await look();
     for (let round = 0; round < 10; round++) {
       await Promise.all(Array.from({ length: 10 }, (_, i) => cycle(round * 10 + i, round % 2)));
