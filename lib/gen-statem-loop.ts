@@ -1,6 +1,6 @@
 import { ErlangError, ErlangExit, exitReason } from '../actors/errors.js';
 import type { Process } from '../actors/process.js';
-import { isTuple } from '../actors/term.js';
+import { isTuple, toList } from '../actors/term.js';
 import * as gen from './gen.js';
 import { Timeouts } from './gen-statem-timeouts.js';
 import {
@@ -85,6 +85,10 @@ class Loop<P extends Process> {
       getState: () => [this.state, this.data],
       replaceState: (change) => this.replaceState(change),
       formatState: () => this.formatState(),
+      details: () => [
+        ['Time-outs', [this.timeouts.size, this.timeouts.toList()]],
+        ['Postponed', toList(this.postponed.map((event) => [typeOf(event), event[1]]))],
+      ],
       describe,
     });
   }

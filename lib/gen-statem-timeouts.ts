@@ -1,6 +1,6 @@
 import type { Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
-import { isTuple } from '../actors/term.js';
+import { isTuple, type List, toList } from '../actors/term.js';
 import type { TimerOption } from '../actors/time.js';
 
 /** OTP's types of timeouts: `timeout` until the next event, `state_timeout` in this state, or one with a name. */
@@ -34,6 +34,15 @@ export class Timeouts {
   private readonly stale = new Set<Reference>();
 
   constructor(private readonly self: Process) {}
+
+  get size(): number {
+    return this.running.size;
+  }
+
+  /** Types and contents, as get_status shows them. */
+  toList(): List<[TimeoutType, unknown]> {
+    return toList(Array.from(this.running.values(), ({ type, content }) => [type, content]));
+  }
 
   /** Of several requests for the same type only the last counts. */
   change(requests: readonly TimeoutRequest[]): void {

@@ -16,6 +16,8 @@ export interface Inspected {
   replaceState(change: (state: unknown) => unknown): unknown;
   /** What get_status shows of the state: mostly what the callback `format_status` makes of it. */
   formatState(): unknown;
+  /** What else get_status shows, by its name in OTP. */
+  details?(): readonly [name: string, value: unknown][];
   /** A line for a trace, without the name. */
   describe(event: DebugEvent): string;
 }
@@ -101,9 +103,10 @@ export class SystemMessages {
     const state = this.isSuspended ? 'suspended' : 'running';
     const parent = this.parent ?? self.pid;
     const header = Buffer.from(`Status for ${inspected.module} ${readable(this.name)}`);
+    const details = inspected.details?.() ?? [];
     const misc = list<unknown>(
       ['header', header],
-      ['data', list(['Status', state], ['Parent', parent], ['Logged events', debug.events()])],
+      ['data', list(['Status', state], ['Parent', parent], ['Logged events', debug.events()], ...details)],
       ['data', list(['State', await inspected.formatState()])],
     );
     const dictionary = list(...(self.dictionary ?? []));

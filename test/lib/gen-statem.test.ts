@@ -503,6 +503,29 @@ describe('sys', () => {
     });
   });
 
+  test('shows timeouts and postponed events', async () => {
+    await run(async (self) => {
+      const waiting = machine(() => ['keep_state_and_data', 'postpone'], {
+        init: () => [
+          'ok',
+          'state',
+          'data',
+          [
+            ['state_timeout', 10_000, 's'],
+            [['timeout', 'n'], 10_000, 'x'],
+          ],
+        ],
+      });
+      const pid = ok(await gen_statem.start(self, waiting, null));
+      for (const event of [1, 2]) gen_statem.cast(self, pid, event);
+      const [, , , details] = (await sys.get_status(self, pid)) as unknown[][];
+      const [, data] = (details![4] as unknown[][])[1]!;
+      const timeouts = list(['state_timeout', 's'], [['timeout', 'n'], 'x']);
+      expect(data).toEqual(expect.arrayContaining([['Time-outs', [2, timeouts]]]));
+      expect(data).toEqual(expect.arrayContaining([['Postponed', list(['cast', 1], ['cast', 2])]]));
+    });
+  });
+
   test('a suspended one takes no events, and loses none; looking at it is no event', async () => {
     await run(async (self) => {
       const told: unknown[] = [];
