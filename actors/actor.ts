@@ -15,6 +15,10 @@ import { Watchers } from './watchers.js';
 /** What a receive can take out of a mailbox: a predicate on messages. It must not have effects. */
 type Guard = (message: unknown) => boolean;
 
+/** What a process runs; its first parameter is the process. */
+// biome-ignore lint/suspicious/noExplicitAny: its program knows what it takes
+export type Body = (...args: any[]) => unknown;
+
 /**
  * What a process is to the runtime: its mailbox, what it waits for, its relations, its end. What it is to the
  * program that it runs is in its subclass {@link Process}.
@@ -29,8 +33,8 @@ export abstract class Actor implements Receiver {
   registeredName: string | undefined = undefined;
   isAlive = true;
   trapExit = false;
-  readonly mailbox = new Mailbox();
-  // Most processes have few relations, so what holds them is made on first use.
+  // Most processes have few relations and messages, so what holds them is made on first use.
+  private queue: Mailbox | undefined = undefined;
   links: Links | undefined = undefined;
   monitors: Monitors | undefined = undefined;
   watchers: Watchers | undefined = undefined;
@@ -38,14 +42,13 @@ export abstract class Actor implements Receiver {
   private suspensions: Set<Rejectable> | undefined = undefined;
 
   private phase = Phase.Running;
-  private body: (() => unknown) | undefined = undefined;
+  private body: Body | undefined = undefined;
   private guard: Guard | undefined = undefined;
   private alarm: Alarm<Actor> | undefined = undefined;
-  /** What a receive is going to answer, while it is held back to let timers and I/O run. */
+  /** The arguments of the body until it runs. What a receive is going to answer, while it is held back. */
   private held: unknown = undefined;
   private promise: Promise<unknown> | undefined = undefined;
   private resolve: Settle = ignore;
-  private reject: Settle = ignore;
   protected exitReason: Reason = undefined;
 
   constructor(
@@ -58,6 +61,11 @@ export abstract class Actor implements Receiver {
 
   get id(): Pid {
     return this.pid;
+  }
+
+  get mailbox(): Mailbox {
+    this.queue ??= new Mailbox();
+    return this.queue;
   }
 
   /** As process_info says it; `running` is for the caller to know. */
@@ -160,16 +168,19 @@ export abstract class Actor implements Receiver {
    */
   protected next(guard: Guard | undefined, after: unknown, since?: Reference): unknown {
     this.ensureRunning();
-    const message =
-      guard === undefined
-        ? this.mailbox.shift()
-        : this.mailbox.take(guard, since?.arrivedBefore(this.mailbox));
+    const message = this.take(guard, since);
     if (message !== NONE) return --this.runtime.reductions > 0 ? message : this.holdBack(message);
     if (after === undefined) return this.wait(guard);
     const ms = parseTimeout(after);
     if (ms === 0) return --this.runtime.reductions > 0 ? undefined : this.holdBack(undefined);
     if (ms !== Number.POSITIVE_INFINITY) this.alarm = new Alarm<Actor>(ms, giveUp, this);
     return this.wait(guard);
+  }
+
+  private take(guard: Guard | undefined, since: Reference | undefined): unknown {
+    const { queue } = this;
+    if (queue === undefined) return NONE;
+    return guard === undefined ? queue.shift() : queue.take(guard, since?.arrivedBefore(queue));
   }
 
   /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
@@ -213,11 +224,15 @@ export abstract class Actor implements Receiver {
   }
 
   private makePromise(): Promise<unknown> {
-    const promise = new Promise(takeSettlers);
+    const promise = new Promise(takeResolve);
     this.promise = promise;
     this.resolve = latestResolve;
-    this.reject = latestReject;
     return promise;
+  }
+
+  /** Of the two functions that settle a promise one is enough, and a waiting process that much smaller. */
+  private reject(error: unknown): void {
+    this.resolve(Promise.reject(error));
   }
 
   private accepts(guard: Guard, message: unknown): boolean {
@@ -259,37 +274,47 @@ export abstract class Actor implements Receiver {
 
   // ---- Life
 
-  /** Makes `body` run soon, not within this call. */
-  start(body: () => unknown): void {
+  /** Makes `body` run soon, not within this call, with this process and `args`. */
+  start(body: Body, args: readonly unknown[]): void {
     this.body = body;
+    this.held = args;
     this.runtime.startSoon(this);
   }
 
   /** The runtime's answer to `startSoon` and `resumeLater`. */
   resume(): void {
     const { body, held } = this;
+    this.held = undefined;
     if (body !== undefined) {
       this.body = undefined;
-      void this.run(body);
+      this.run(body, held as unknown[]);
     } else if (this.phase === Phase.Held) {
       this.phase = Phase.Running;
-      this.held = undefined;
       this.resolve(held);
     }
   }
 
-  protected async run(body: () => unknown): Promise<void> {
+  // No async function: that would be a third of the memory of a process which waits.
+  private run(body: Body, args: readonly unknown[]): void {
     try {
-      await body();
-      this.die('normal');
+      const result = body(this as never, ...(args as never[]));
+      if (!isPromise(result)) return this.die('normal');
+      result.then(
+        () => this.die('normal'),
+        (thrown: unknown) => this.fail(thrown),
+      );
     } catch (thrown) {
-      // A dead process is out of the way already: whatever its program did after is of no interest.
-      if (!this.isAlive) return;
-      const { registeredName: name } = this;
-      const reason = exitReason(thrown);
-      this.die(reason);
-      if (isCrash(thrown)) this.runtime.onCrash(new Crash(this.pid, name, reason, thrown));
+      this.fail(thrown);
     }
+  }
+
+  protected fail(thrown: unknown): void {
+    // A dead process is out of the way already: whatever its program did after is of no interest.
+    if (!this.isAlive) return;
+    const { registeredName: name } = this;
+    const reason = exitReason(thrown);
+    this.die(reason);
+    if (isCrash(thrown)) this.runtime.onCrash(new Crash(this.pid, name, reason, thrown));
   }
 
   /**
@@ -301,7 +326,7 @@ export abstract class Actor implements Receiver {
     this.isAlive = false;
     this.exitReason = reason;
     this.body = undefined;
-    this.mailbox.clear();
+    this.queue?.clear();
     this.stopProgram();
     this.runtime.bury(this);
   }
@@ -369,9 +394,11 @@ function ignore(): void {}
 
 // One executor for all promises: a closure for each receive that waits would double its cost.
 let latestResolve: Settle = ignore;
-let latestReject: Settle = ignore;
 
-function takeSettlers(resolve: Settle, reject: Settle): void {
+function takeResolve(resolve: Settle): void {
   latestResolve = resolve;
-  latestReject = reject;
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -323,7 +323,12 @@ export class Process<M = AnyMessage> extends Timed {
 
   private async goOnWith(body: () => unknown): Promise<never> {
     if (this.mailbox.length === 0) this.mailbox.unshift(await this.next(undefined, undefined));
-    await this.run(body);
+    try {
+      await body();
+      this.die('normal');
+    } catch (thrown) {
+      this.fail(thrown);
+    }
     throw new ProcessExit(this.exitReason);
   }
 
@@ -334,7 +339,7 @@ export class Process<M = AnyMessage> extends Timed {
     this.ensureAlive();
     if (typeof body !== 'function') throw badarg();
     const child: Process<N> = this.runtime.makeProcess(this);
-    child.start(() => body(child, ...args));
+    child.start(body, args);
     return child;
   }
 }

@@ -72,7 +72,7 @@ export class Runtime<S extends Process = Process> {
    */
   spawn<A extends unknown[]>(body: (self: S, ...args: A) => unknown, ...args: A): Pid {
     const process = this.makeProcess();
-    process.start(() => body(process, ...args));
+    process.start(body, args);
     return process.pid;
   }
 
