@@ -70,6 +70,9 @@ export class Pid<in M = AnyMessage> extends Identifier {
 
 /** A port identifier: what messages from a port carry as their first element. Compare with `===`. */
 export class Port extends Identifier {
+  /** For the compiler alone: a Pid looks the same. */
+  declare protected readonly isPort: true;
+
   constructor(
     origin: Origin,
     readonly id: number,

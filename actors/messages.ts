@@ -19,12 +19,9 @@ export type DownMessage = [
 /** What start_timer sends. */
 export type TimeoutMessage<T = unknown> = ['timeout', ref: Reference, message: T];
 
-/** What start_timer can be given for a process that receives `M`: anything where nothing is known of it. */
-export type TimeoutContent<M> = unknown extends M
-  ? unknown
-  : M extends readonly ['timeout', Reference, infer T]
-    ? T
-    : never;
+/** What start_timer can send to `D`: anything where nothing is known of what that receives. */
+export type TimeoutContent<D> = D extends Pid<infer M> ? ContentOf<M> : unknown;
+type ContentOf<M> = unknown extends M ? unknown : M extends TimeoutMessage<infer T> ? T : never;
 
 /** A guard: exit signals, those from one process or port, or from any. */
 export function isExit(from?: Sender): (message: unknown) => message is ExitMessage {

@@ -30,10 +30,10 @@ export abstract class Timed extends Bonded {
   }
 
   /** As send_after; the message is `['timeout', ref, message]`. */
-  start_timer<D>(
+  start_timer<D extends Pid | string>(
     time: number,
-    destination: Pid<D> | string,
-    message: TimeoutContent<NoInfer<D>>,
+    destination: D,
+    message: TimeoutContent<D>,
     options: readonly TimerOption[] = [],
   ): Reference {
     return this.startTimer(time, destination, options, (ref) => ['timeout', ref, message]);

@@ -1,0 +1,59 @@
+/** Calls, request by request. Only the compiler reads this: nothing here runs. */
+import { expectTypeOf } from 'expect-type';
+import type { Pid } from '#actors/identifiers';
+import * as gen_server from '#lib/gen-server';
+import { ok } from '#lib/result';
+import type { Self } from '#ports/self';
+
+type Calls = ['get', number] | [['add', number], 'ok'] | [['name', 'short' | 'long'], string];
+type Casts = 'reset' | ['set', number];
+
+const counter: gen_server.Behaviour<number, Calls, Casts, { start: number }> = {
+  init: ({ start }) => ['ok', start],
+  handle_call(request, _from, n) {
+    expectTypeOf(request).toEqualTypeOf<'get' | ['add', number] | ['name', 'short' | 'long']>();
+    return request === 'get' ? ['reply', n, n] : ['reply', 'ok', n];
+  },
+  handle_cast(request, n) {
+    expectTypeOf(request).toEqualTypeOf<Casts>();
+    return ['noreply', request === 'reset' ? 0 : n + request[1]];
+  },
+};
+
+export async function calls(self: Self, typed: Self<'mine'>): Promise<void> {
+  const pid = ok(await gen_server.start_link(self, counter, { start: 0 }));
+  expectTypeOf(pid).toEqualTypeOf<gen_server.Server<Calls, Casts>>();
+  expectTypeOf(await gen_server.call(self, pid, 'get')).toEqualTypeOf<number>();
+  expectTypeOf(await gen_server.call(self, pid, ['add', 1])).toEqualTypeOf<'ok'>();
+  expectTypeOf(await gen_server.call(self, pid, ['name', 'long'], 100)).toEqualTypeOf<string>();
+  expectTypeOf(await gen_server.call(typed, pid, 'get')).toEqualTypeOf<number>();
+  // @ts-expect-error no request
+  await gen_server.call(self, pid, 'put');
+  // @ts-expect-error of the wrong argument
+  await gen_server.call(self, pid, ['add', 'one']);
+  // @ts-expect-error a cast is no call
+  await gen_server.call(self, pid, 'reset');
+  expectTypeOf(gen_server.cast(self, pid, ['set', 1])).toEqualTypeOf<'ok'>();
+  // @ts-expect-error a call is no cast
+  gen_server.cast(self, pid, 'get');
+  // @ts-expect-error the server needs its argument
+  await gen_server.start_link(self, counter, 0);
+}
+
+export async function names(self: Self, unknown: Pid): Promise<void> {
+  // Of a name, or a pid that says nothing, anything can be asked.
+  expectTypeOf(await gen_server.call(self, 'counter', ['any', 'thing'])).toEqualTypeOf<unknown>();
+  expectTypeOf(await gen_server.call(self, unknown, ['any', 'thing'])).toEqualTypeOf<unknown>();
+  // Who knows better says so.
+  expectTypeOf(await gen_server.call<Calls, 'get'>(self, 'counter', 'get')).toEqualTypeOf<number>();
+  const known: gen_server.Server<Calls, Casts> = unknown;
+  expectTypeOf(await gen_server.call(self, known, 'get')).toEqualTypeOf<number>();
+}
+
+export function asPid(self: Self, server: gen_server.Server<Calls, Casts>): void {
+  expectTypeOf(server).toExtend<Pid>();
+  self.link(server);
+  self.monitor('process', server);
+  self.send(server, 'for handle_info');
+  expectTypeOf<gen_server.Server<['get', number]>>().not.toExtend<gen_server.Server<['get', string]>>();
+}
