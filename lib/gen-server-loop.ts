@@ -56,6 +56,8 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
       for (;;) {
         if (isContinue(then)) {
           then = await this.goOn(then[1]);
+          // A server that goes on by itself, as one that receives, lets others have their turns.
+          if (isContinue(then)) await self.yield();
           continue;
         }
         // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.

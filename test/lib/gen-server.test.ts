@@ -4,6 +4,7 @@ import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { isTuple, list } from '#actors/term';
 import * as gen_server from '#lib/gen-server';
+import { endOf, exitOf } from '../support/exit-of';
 import { runProcess } from '../support/run-process';
 
 let runtime: Runtime;
@@ -110,6 +111,18 @@ describe('a server', () => {
       ['next', 2],
       ['timeout', 2],
     ]);
+  });
+
+  test('that continues for ever lets timers and others run', async () => {
+    const restless: gen_server.Behaviour<number, ['get', number]> = {
+      init: () => ['ok', 0, ['continue', 'more']],
+      handle_continue: (_, n) => ['noreply', n + 1, ['continue', 'more']],
+    };
+    await run(async (self) => {
+      const pid = await started(gen_server.start(self, restless, undefined));
+      expect(await self.receive(undefined, { after: 5 })).toBeUndefined();
+      expect(self.is_process_alive(pid)).toBe(true);
+    });
   });
 
   test('thrown values count as returned', async () => {
@@ -348,6 +361,27 @@ describe('the end', () => {
     });
   });
 
+  test.each([
+    ['normal', []],
+    ['shutdown', []],
+    [['shutdown', 'why'], []],
+    ['why', ['why']],
+  ])('with %p is reported as it deserves', async (reason, reports) => {
+    const reported: unknown[] = [];
+    const other = new Runtime({ onCrash: (crash) => reported.push(crash.reason) });
+    const stopping: gen_server.Behaviour<null> = {
+      init: () => ['ok', null],
+      handle_cast: (_, state) => ['stop', reason, state],
+    };
+    await runProcess(other, async (self) => {
+      const pid = await started(gen_server.start(self, stopping, null));
+      gen_server.cast(self, pid, 'stop');
+      expect(await endOf(self, pid)).toEqual(reason);
+    });
+    other.stop();
+    expect(reported).toEqual(reports);
+  });
+
   test('stop exits its caller when it cannot have what it wants', async () => {
     const stubborn: gen_server.Behaviour<null> = {
       init: () => ['ok', null],
@@ -369,21 +403,6 @@ async function started<P extends Pid>(
   const answer = await result;
   if (answer[0] !== 'ok') throw new Error(`did not start: ${String(answer)}`);
   return answer[1] as P;
-}
-
-async function endOf(self: Process, pid: Pid): Promise<unknown> {
-  const ref = self.monitor('process', pid);
-  const down = (await self.receive((m) => isTuple(m) && m[1] === ref)) as unknown[];
-  return down[4];
-}
-
-async function exitOf(job: () => unknown): Promise<unknown> {
-  try {
-    return ['returned', await job()];
-  } catch (error) {
-    if (error instanceof ErlangExit) return error.reason;
-    throw error;
-  }
 }
 
 function exit(reason: unknown): never {
