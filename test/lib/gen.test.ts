@@ -286,6 +286,38 @@ describe('a call', () => {
   });
 });
 
+test('whatever comes first, reply, timeout or end: nothing of a call is left', async () => {
+  const slow: gen_server.Behaviour<number, [number, 'done']> = {
+    init: (n) => ['ok', n as number],
+    handle_call(delay, from, n, self) {
+      if (delay === n) return ['stop', 'normal', n];
+      self.send_after(delay, self.pid, from);
+      return ['noreply', n];
+    },
+    handle_info(from, n, self) {
+      gen_server.reply(self, from as gen_server.From, 'done');
+      return ['noreply', n];
+    },
+  };
+  const ends = new Set<unknown>();
+  const caller = (timeout: number, delay: number) =>
+    run(async (self) => {
+      const pid = ok(await gen_server.start(self, slow, 4));
+      const end = await exitOf(() => gen_server.call(self, pid, delay, timeout));
+      ends.add((end as unknown[])[0]);
+      await self.receive(() => false, { after: 8 });
+      expect(self.process_info(self.pid, ['messages', 'monitors'])).toEqual(
+        list(['messages', list()], ['monitors', list()]),
+      );
+    });
+  const times = [0, 1, 2, 3, 4];
+  const each = times.flatMap((timeout) => times.map((delay) => [timeout, delay] as const));
+  await Promise.all(
+    Array.from({ length: 20 }, () => each).flatMap((all) => all.map((one) => caller(...one))),
+  );
+  expect(ends).toEqual(new Set(['returned', 'timeout', 'normal']));
+});
+
 describe('requests whose replies come later', () => {
   test('are told apart, in whatever order they are waited for', async () => {
     await run(async (self) => {
