@@ -1,3 +1,4 @@
+import { demonitor } from './actor.js';
 import type { Pid, Port } from './identifiers.js';
 import { Monitor } from './monitors.js';
 import type { Runtime } from './runtime.js';
@@ -7,6 +8,7 @@ import type { Reason, Receiver, Signal } from './signal.js';
 export class ExitObserver implements Receiver {
   readonly id: Port;
   registeredName: string | undefined = undefined;
+  private readonly monitor: Monitor;
 
   constructor(
     private readonly runtime: Pick<Runtime, 'makePort' | 'makeReference' | 'dropPort'>,
@@ -14,8 +16,8 @@ export class ExitObserver implements Receiver {
     private readonly onExit: (reason: Reason) => void,
   ) {
     this.id = runtime.makePort(this);
-    const monitor = new Monitor(runtime.makeReference(), this.id, 'process', pid, pid, 'DOWN');
-    if (pid.receiver) pid.receiver.signal(monitor);
+    this.monitor = new Monitor(runtime.makeReference(), this.id, 'process', pid, pid, 'DOWN');
+    if (pid.receiver) pid.receiver.signal(this.monitor);
     else this.end('noproc');
   }
 
@@ -23,6 +25,12 @@ export class ExitObserver implements Receiver {
 
   signal(signal: Signal): void {
     if (signal.type === 'down') this.end(signal.reason);
+  }
+
+  /** It does not call back any more. */
+  cancel(): void {
+    this.runtime.dropPort(this.id);
+    demonitor(this.monitor);
   }
 
   private end(reason: Reason): void {

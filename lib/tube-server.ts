@@ -237,7 +237,8 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
     tube.promised = undefined;
     matchAccepting(self, state);
   }
-  if (reason !== 'normal' && !tube.hasCrashed) {
+  // Who removes what is left may be killed as well.
+  if (reason === 'killed' || (reason !== 'normal' && !tube.hasCrashed)) {
     tube.hasCrashed = true;
     if (tube.opener) gen_server.reply(self, tube.opener, ['error', 'closed']);
     return keep(self, state, tube, (sweeper) => removeResidue(sweeper, state.me, tube.name));

@@ -12,6 +12,7 @@ import type { XenstoreClient } from '../xen/xenstore/client.js';
 import { hypervisorOf } from './domain-runtime.js';
 import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
+import { beginTransaction, endTransaction } from './xenstore-transactions.js';
 
 /** The value as text. */
 export function read(self: Self, key: string, tid?: number): Promise<Result<string>> {
@@ -84,18 +85,21 @@ export function unwatch(self: Self, path: string): Promise<Done> {
   return gen_server.call(self, WATCHES, ['unwatch', path], 'infinity') as Promise<Done>;
 }
 
-/** Begins a transaction. Changes made with its id happen together at commit, or not at all. */
+/**
+ * Begins a transaction. Changes made with its id happen together at commit, or not at all; the latter when this
+ * process exits before.
+ */
 export function transaction(self: Self): Promise<Result<number>> {
-  return fetch(self, (client) => client.transactionStart());
+  return fetch(self, (client) => beginTransaction(self, client));
 }
 
 /** `{error, eagain}` when somebody else changed what the transaction had touched: begin again. */
 export function commit(self: Self, tid: number): Promise<Done> {
-  return change(self, (client) => client.transactionEnd(tid, true));
+  return change(self, (client) => endTransaction(client, tid, true));
 }
 
 export function rollback(self: Self, tid: number): Promise<Done> {
-  return change(self, (client) => client.transactionEnd(tid, false));
+  return change(self, (client) => endTransaction(client, tid, false));
 }
 
 /** The own domain's number, as Xenstore says it. */

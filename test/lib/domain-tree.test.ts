@@ -34,6 +34,13 @@ function kill(domain: Domain, name: string): Promise<unknown> {
   return domain.run((self) => self.exit(self.whereis(name) as Pid, 'kill'));
 }
 
+async function killKeepers(domain: Domain): Promise<void> {
+  await domain.run(async (self) => {
+    for (const [, pid] of await supervisor.which_children(self, 'tube_keepers'))
+      self.exit(pid as Pid, 'kill');
+  });
+}
+
 /** Resolves when another process than `pid` has the name. */
 async function isBack(domain: Domain, name: string, pid: unknown): Promise<void> {
   const isAnother = (): boolean => {
@@ -99,6 +106,17 @@ async function outcome<T>(domain: Domain, call: (self: Self) => Promise<T>): Pro
   } catch (error) {
     if (error instanceof ErlangExit) return ['exit', (error.reason as unknown[])[0]];
     return error instanceof ProcessExit ? ['exit', error.reason] : error;
+  }
+}
+
+async function acceptInTheEnd(self: Self): Promise<unknown> {
+  for (;;) {
+    try {
+      return await tube.accept(self);
+    } catch (error) {
+      if (!(error instanceof ErlangExit)) throw error;
+      await new Promise(setImmediate);
+    }
   }
 }
 
@@ -243,13 +261,6 @@ describe('tube_server', () => {
 });
 
 describe('a keeper that is killed', () => {
-  async function killKeepers(domain: Domain): Promise<void> {
-    await domain.run(async (self) => {
-      for (const [, pid] of await supervisor.which_children(self, 'tube_keepers'))
-        self.exit(pid as Pid, 'kill');
-    });
-  }
-
   test.each(['opener', 'acceptor'])(
     'on the side of the %s of a tube: that closes, and its name is free',
     async (side) => {
@@ -292,6 +303,28 @@ describe('a keeper that is killed', () => {
     });
   });
 });
+
+describe.each(['opener', 'acceptor'])(
+  'at any moment of opening and accepting, on the side of the %s',
+  (side) => {
+    test.each(['tube_server', 'keepers', 'xenstore'])('%s may be killed', async (what) => {
+      await heals(async () => {
+        const [opener, acceptor] = side === 'opener' ? [a, b] : [b, a];
+        // Fewer than would be too many crashes.
+        for (const ms of what === 'xenstore' ? [0, 5, 15] : [0, 1, 2, 3, 5, 8, 13, 21, 34, 55]) {
+          const opening = opener.spawn((self) => tube.open(self, acceptor.domid, ms));
+          const accepting = acceptor.spawn(acceptInTheEnd);
+          await new Promise((resolve) => setTimeout(resolve, ms));
+          if (what === 'keepers') await killKeepers(a);
+          else await killAndWait(a, what);
+          await eventually(() => opening.receiver, undefined);
+          await acceptor.run((self) => self.exit(accepting, 'kill'));
+          await eventually(() => [a, b].map(({ runtime }) => runtime.openPorts.size), [0, 0]);
+        }
+      });
+    });
+  },
+);
 
 describe('xenstore that is killed', () => {
   test('leaves tubes alone, and those who open and accept', async () => {

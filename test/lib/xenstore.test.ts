@@ -1,5 +1,5 @@
 import { type Domain, ok, type Self, xenstore } from 'ling-tubes';
-import { XS_UNWATCH, XS_WATCH } from '#xen/xenstore/wire';
+import { XS_TRANSACTION_END, XS_TRANSACTION_START, XS_UNWATCH, XS_WATCH } from '#xen/xenstore/wire';
 import { Box } from '../support/box';
 import { eventually } from '../support/residue';
 
@@ -157,4 +157,32 @@ test('a process that is killed while lingd works on its request is simply gone',
   await new Promise((resolve) => setTimeout(resolve, 20));
   await run((self) => self.exit(pid, 'kill'));
   expect(domain.runtime.processes()).not.toContain(pid);
+});
+
+test.each<[string, (self: Self) => unknown]>([
+  ['returns', () => undefined],
+  ['is killed', (self) => self.receive()],
+])('transactions of a process that %s are rolled back, once', async (_how, end) => {
+  const requests = jest.spyOn(domain.runtime.hypervisor.xenstore, 'request');
+  const sent = (type: number): number => requests.mock.calls.filter(([sent]) => sent === type).length;
+  for (let i = 0; i < 30; i++) {
+    const pid = domain.spawn(async (self) => {
+      const tx = ok(await xenstore.transaction(self));
+      ok(await xenstore.write(self, 'data/rolled/back', 'x', tx));
+      await end(self);
+    });
+    // At a moment of its own.
+    await new Promise((resolve) => setTimeout(resolve, i % 6));
+    if (end.length > 0) await run((self) => self.exit(pid, 'kill'));
+    await eventually(() => pid.receiver, undefined);
+  }
+  await run(async (self) => {
+    const tx = ok(await xenstore.transaction(self));
+    expect(await xenstore.commit(self, tx)).toBe('ok');
+    expect(await xenstore.read(self, 'data/rolled/back')).toEqual(['error', 'enoent']);
+  });
+  const begun = sent(XS_TRANSACTION_START);
+  expect(begun).toBeGreaterThan(20);
+  await eventually(() => sent(XS_TRANSACTION_END), begun);
+  requests.mockRestore();
 });
