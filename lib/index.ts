@@ -4,6 +4,14 @@ export type { Destination, NameOnNode } from '../actors/destination.js';
 export { ErlangError, ErlangExit, ErlangThrow, exitReason, ProcessExit } from '../actors/errors.js';
 export { binary_to_term, term_to_binary } from '../actors/external-term.js';
 export { is_pid, is_port, is_reference, Pid, Port, Reference } from '../actors/identifiers.js';
+export {
+  type DownMessage,
+  type ExitMessage,
+  isDown,
+  isExit,
+  isTimeout,
+  type TimeoutMessage,
+} from '../actors/messages.js';
 export type { Timeout } from '../actors/process.js';
 export type { Reason } from '../actors/signal.js';
 export { Float, isList, isTuple, List, list, type Term } from '../actors/term.js';

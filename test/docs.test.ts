@@ -1,4 +1,4 @@
-/** Every runnable example of the documentation runs, and prints what its comments say. */
+/** Every runnable example of the documentation runs, prints what its comments say, and is right for the compiler. */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -39,11 +39,47 @@ test('there are examples that run', () => {
   expect(examples.some(({ title }) => title.startsWith('README.md'))).toBe(true);
 });
 
-test.each(examples)('$title prints what it says', async ({ code }) => {
+/** A directory from which a program finds what the examples import. */
+function makeProject(): string {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ling-docs-'));
+  const modules = path.join(directory, 'node_modules');
+  fs.mkdirSync(modules);
+  fs.symlinkSync(root, path.join(modules, 'ling-tubes'));
+  for (const name of ['@types', 'ts-pattern']) {
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
+  }
+  return directory;
+}
+
+// One run of the compiler for all of them. What it reads of the package is what users get, so that is checked as well.
+test('all of them are right for the compiler', async () => {
+  const directory = makeProject();
   try {
-    fs.mkdirSync(path.join(directory, 'node_modules'));
-    fs.symlinkSync(root, path.join(directory, 'node_modules/ling-tubes'));
+    const files = examples.map(({ title, code }) => {
+      const file = `${title.replaceAll(/\W+/g, '-')}.mts`;
+      fs.writeFileSync(path.join(directory, file), code);
+      return file;
+    });
+    const compilerOptions = {
+      target: 'es2022',
+      lib: ['es2022'],
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      noEmit: true,
+    };
+    fs.writeFileSync(path.join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+    const { status, stdout } = await run(process.execPath, [tsc, '-p', directory]);
+    expect([stdout, status]).toEqual(['', 0]);
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test.each(examples)('$title prints what it says', async ({ code }) => {
+  const directory = makeProject();
+  try {
     const program = path.join(directory, 'example.mjs');
     const options = {
       jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
