@@ -8,6 +8,7 @@ import { Watchers } from '../actors/watchers.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
 import { toBytes } from './iodata.js';
 import { portLifecycle } from './port-lifecycle.js';
+import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
 
 /**
@@ -16,7 +17,7 @@ import type { PortRuntime } from './port-runtime.js';
  * The functions that programs call (port_command ...) are on {@link Self}; they and the messages a port
  * understands come down to the few methods here. Semantics are those of Erlang/OTP 25.
  */
-export class PortObject implements Receiver, DriverPort {
+export class PortObject implements Receiver {
   readonly id: Port;
   registeredName: string | undefined = undefined;
   owner: Pid;
@@ -48,17 +49,18 @@ export class PortObject implements Receiver, DriverPort {
   constructor(
     runtime: PortRuntime,
     readonly driver: Driver,
-    options: { owner: Pid; name: string; command: string; binary: boolean },
+    { owner, name, command }: { owner: Pid; name: string; command: string },
+    options: PortOptions,
   ) {
     this.#runtime = runtime;
-    this.owner = options.owner;
-    this.name = options.name;
+    this.owner = owner;
+    this.name = name;
     this.#binary = options.binary;
     this.id = runtime.makePort(this);
     runtime.openPorts.add(this);
     this.#running = true;
     try {
-      this.#instance = driver.start(this, options.command);
+      this.#instance = driver.start(this as unknown as DriverPort, command, options);
     } catch (error) {
       this.#drop();
       this.#transition('DONE');
@@ -112,7 +114,10 @@ export class PortObject implements Receiver, DriverPort {
     const bytes = toBytes(data);
     if (!this.#instance.control) throw badarg();
     // A driver that fails has ended its port; whoever called still gets an answer, and learns of it as others do.
-    const answer = this.#call(caller, () => this.#instance.control?.(operation, bytes)) ?? Buffer.alloc(0);
+    const answer =
+      this.#call<Uint8Array | undefined | Promise<Uint8Array>>(caller, () =>
+        this.#instance.control?.(operation, bytes),
+      ) ?? Buffer.alloc(0);
     return answer instanceof Uint8Array ? answer : this.#laterAnswer(answer);
   }
 

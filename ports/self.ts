@@ -2,17 +2,17 @@ import { badarg } from '../actors/errors.js';
 import { type AnyMessage, Pid, Port, type Reference } from '../actors/identifiers.js';
 import { Process } from '../actors/process.js';
 import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
-import { isTuple, type List, list, toList } from '../actors/term.js';
+import { type List, list, toList } from '../actors/term.js';
 import type { IoData } from './iodata.js';
 import { PortObject } from './port.js';
 import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from './port-info.js';
+import { type PortName, parsePortName } from './port-name.js';
+import { type PortOption, parsePortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
 
 export type { PortInfo } from './port-info.js';
-
-/** The name of a driver, as LING opens its ports, or Erlang's `{spawn, "name args"}`. */
-export type PortName = string | readonly ['spawn' | 'spawn_driver', string];
-export type PortOption = 'binary';
+export type { PortName } from './port-name.js';
+export type { PortOption } from './port-options.js';
 
 /**
  * `self`: what the program of a process gets, with Erlang's functions for processes and for ports.
@@ -33,14 +33,16 @@ export class Self<M = AnyMessage> extends Process<M> {
    */
   open_port(name: PortName, options: readonly PortOption[] = []): Port {
     this.ensureAlive();
-    const parsed = parsePortName(name);
-    const driver = this.runtime.drivers.get(parsed.driver);
+    const { drivers } = this.runtime;
+    const parsed = parsePortName(name, (each) => drivers.has(each));
+    const driver = drivers.get(parsed.driver);
     if (!driver) throw badarg(`there is no driver ${parsed.driver}`);
-    if (!Array.isArray(options) || options.some((option) => option !== 'binary')) {
-      throw badarg("the options of a port are ['binary'] or none");
-    }
-    const binary = options.includes('binary');
-    const { id } = new PortObject(this.runtime, driver, { ...parsed, owner: this.pid, binary });
+    const { id } = new PortObject(
+      this.runtime,
+      driver,
+      { ...parsed, owner: this.pid },
+      parsePortOptions(options, driver, parsed),
+    );
     this.ensureAlive();
     return id;
   }
@@ -166,15 +168,6 @@ export interface Self<M> extends Process<M> {
 
 /** A port_control answer. */
 export type Bytes = Buffer | List<number>;
-
-function parsePortName(name: unknown): { driver: string; command: string; name: string } {
-  if (typeof name === 'string') return { driver: name, command: '', name };
-  if (!isTuple(name) || name.length !== 2) throw badarg();
-  const [kind, text] = name;
-  if ((kind !== 'spawn' && kind !== 'spawn_driver') || typeof text !== 'string') throw badarg();
-  const [, driver = '', command = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
-  return { driver, command, name: text };
-}
 
 function checkOperation(operation: unknown): void {
   if (typeof operation !== 'number' || operation >>> 0 !== operation) {

@@ -276,7 +276,9 @@ class Tube implements DriverInstance {
     return !this.#packetsArmed;
   }
 
-  readonly #take = (packet: Buffer): void => this.#port.output(packet);
+  readonly #take = (packet: Buffer): void => {
+    this.#port.output(packet);
+  };
 
   /**
    * Up to about `most` packets to the owner, in batches, until one is smaller than `least`: a full ring or 1. How

@@ -61,9 +61,11 @@ function obey(port: DriverPort, data: Buffer): void {
   const rest = data.subarray(1);
   switch (data.toString('latin1', 0, 1)) {
     case '':
-      return port.output(Buffer.alloc(0));
+      port.output(Buffer.alloc(0));
+      return;
     case 'e':
-      return port.output(rest);
+      port.output(rest);
+      return;
     case 'x':
       return port.failure_eof();
     case 'a':

@@ -11,8 +11,8 @@ import { commandedDriver, type Log } from './commanded-driver';
 /** What cat is to the cases: it echoes, and knows nothing else. */
 const cat: Driver = {
   name: 'cat',
-  start: (port, command) => {
-    const { output } = echoDriver.start(port, command);
+  start: (port, command, options) => {
+    const { output } = echoDriver.start(port, command, options);
     return { output: (data) => output?.(data) };
   },
 };

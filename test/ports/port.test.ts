@@ -34,12 +34,16 @@ describe('open_port', () => {
     ['test ', ''],
     ['test a', 'a'],
     ['test   a b  c ', 'a b  c '],
-    ['test\ta\nb', 'a\nb'],
+    ['test a\tb\nc', 'a\tb\nc'],
   ])('%j: the command is %j', async (text, command) => {
     const start = jest.fn(() => ({}));
     runtime.addDriver({ name: 'test', start });
     await run((self) => self.open_port(['spawn', text]));
-    expect(start).toHaveBeenCalledWith(expect.anything(), command);
+    expect(start).toHaveBeenCalledWith(
+      expect.anything(),
+      command,
+      expect.objectContaining({ opened: 'spawn' }),
+    );
   });
 
   const bad: unknown[] = [
@@ -63,7 +67,7 @@ describe('open_port', () => {
     expectNoPorts();
   });
 
-  test.each([[['exit_status']], [['binary', 'x']], ['binary'], [null], [[['packet', 2]]]])(
+  test.each([[['exit_status']], [['binary', 'x']], ['binary'], [null], [[['packet', 3]]]])(
     'option %j is badarg',
     async (options) => {
       await run((self) => expect(() => self.open_port('echo', options as Any)).toThrow('badarg'));
@@ -72,7 +76,9 @@ describe('open_port', () => {
   );
 
   test('what the driver outputs while it starts is there when open_port returns', async () => {
-    addDriver({}, (port) => port.output(Buffer.from('hello')));
+    addDriver({}, (port) => {
+      port.output(Buffer.from('hello'));
+    });
     await run(async (self) => {
       const port = self.open_port('test', ['binary']);
       expect(await inbox(self)).toEqual([[port, ['data', Buffer.from('hello')]]]);
