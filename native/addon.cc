@@ -438,6 +438,19 @@ Napi::Value DupFd(const CallbackInfo& info) {
   return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])).release(); }));
 }
 
+Napi::Value CreatePipe(const CallbackInfo& info) {
+  auto [readEnd, writeEnd] = guarded(info.Env(), [] { return ling::createPipe(); });
+  auto ends = Napi::Array::New(info.Env(), 2);
+  ends.Set(0u, readEnd.release());
+  ends.Set(1u, writeEnd.release());
+  return ends;
+}
+
+Napi::Value SetNonBlocking(const CallbackInfo& info) {
+  const bool on = info[1].As<Napi::Boolean>();
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::setNonBlocking(fdOf(info[0]), on); }));
+}
+
 // A system call that cannot fail.
 void YieldCore(const CallbackInfo&) { sched_yield(); }
 
@@ -465,6 +478,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   define("sendWithFds", SendWithFds);
   define("receiveWithFds", ReceiveWithFds);
   define("dupFd", DupFd);
+  define("createPipe", CreatePipe);
+  define("setNonBlocking", SetNonBlocking);
   define("closeFd", CloseFd);
   define("yieldCore", YieldCore);
   define("lockDirectory", LockDirectory);

@@ -111,6 +111,10 @@ interface Native {
   /** `bytes` is 0 when nothing is there now, unless `closed`; the descriptors are the caller's from here on. */
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
   dupFd(fd: number): number;
+  /** A pipe; both ends block, and programs that are started do not inherit them. */
+  createPipe(): [readEnd: number, writeEnd: number];
+  /** For everybody who shares the open file. Answers whether it was non-blocking before. */
+  setNonBlocking(fd: number, on: boolean): boolean;
   closeFd(fd: number): void;
   /** Lets another thread that waits for this core run first. */
   yieldCore(): void;
@@ -160,6 +164,8 @@ export const {
   sendWithFds,
   receiveWithFds,
   dupFd,
+  createPipe,
+  setNonBlocking,
   closeFd,
   yieldCore,
   lockDirectory,

@@ -90,6 +90,18 @@ SharedPages::~SharedPages() {
 
 Fd duplicate(int fd) { return Fd(check(fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl")); }
 
+std::pair<Fd, Fd> createPipe() {
+  int ends[2];
+  check(pipe2(ends, O_CLOEXEC), "pipe2");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+bool setNonBlocking(int fd, bool on) {
+  const int flags = check(fcntl(fd, F_GETFL), "fcntl");
+  check(fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK), "fcntl");
+  return (flags & O_NONBLOCK) != 0;
+}
+
 Fd createEventFd() { return Fd(check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
 
 void ring(int eventFd) {

@@ -78,6 +78,11 @@ class SharedPages {
 
 Fd duplicate(int fd);
 
+// What is written to the second can be read from the first. Both block, and no program that is started inherits them.
+std::pair<Fd, Fd> createPipe();
+// For all who share the open file. Returns whether it was non-blocking before.
+bool setNonBlocking(int fd, bool on);
+
 // A doorbell: stays rung until it is silenced.
 Fd createEventFd();
 void ring(int eventFd);

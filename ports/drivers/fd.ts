@@ -1,0 +1,49 @@
+import { badarg } from '../../actors/errors.js';
+import { setNonBlocking } from '../../native/index.js';
+import type { Driver, DriverPort } from '../driver.js';
+import type { PortOptions } from '../port-options.js';
+import { Descriptors, type Ends } from './descriptors.js';
+
+/**
+ * Descriptors that are open: `{fd, In, Out}`. They stay open when the port closes. While it is open they do not block,
+ * for whoever else uses them either.
+ */
+export const fdDriver: Driver = {
+  name: 'fd',
+  start(port, _command, options) {
+    if (options.fds === undefined) throw badarg('descriptors are opened as {fd, In, Out}');
+    const [input, output] = options.fds;
+    const ends = { input: options.in ? input : undefined, output: options.out ? output : undefined };
+    const restore = unblock([ends.input, ends.output]);
+    try {
+      return new OpenDescriptors(port, options, ends, restore);
+    } catch (error) {
+      restore();
+      throw error;
+    }
+  },
+};
+
+class OpenDescriptors extends Descriptors {
+  constructor(
+    port: DriverPort,
+    options: PortOptions,
+    ends: Ends,
+    readonly emergency_close: () => void,
+  ) {
+    super(port, options, ends);
+  }
+
+  override stop(): void {
+    super.stop();
+    this.emergency_close();
+  }
+}
+
+/** Answers what undoes it: others, as the shell that has started this OS process, go on using them. */
+function unblock(fds: readonly (number | undefined)[]): () => void {
+  const blocking = fds.filter((fd): fd is number => fd !== undefined && !setNonBlocking(fd, true));
+  return () => {
+    for (const fd of blocking) setNonBlocking(fd, false);
+  };
+}
