@@ -27,7 +27,7 @@ export async function benchmark(
   const rounds = options.rounds ?? (options.quick ? 1 : 5);
   const effort = options.quick ? 'quick' : 'full';
   const here = machine();
-  console.log(`${header(here, rounds, notes)}\n`);
+  console.log(`${header(here, rounds, effort, notes)}\n`);
   const answers: Answer[] = [];
   if (options.profile !== undefined) mkdirSync(options.profile, { recursive: true });
   const world = await new World(options.profile && path.resolve(options.profile)).ready();

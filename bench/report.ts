@@ -1,15 +1,16 @@
 import type { Machine } from './machine.js';
 import type { Answer, Result } from './measure.js';
-import type { Question } from './question.js';
+import type { Effort, Question } from './question.js';
 import { type Spread, spreadOf } from './statistics.js';
 import { markdownTable } from './table.js';
 
 /** `notes`: what holds for all questions. */
-export function header(machine: Machine, rounds: number, notes: readonly string[]): string {
+export function header(machine: Machine, rounds: number, effort: Effort, notes: readonly string[]): string {
   const { cpu, cores, load, kernel, node, commit, date } = machine;
   return [
     `${cpu}, ${cores} cores (load ${load}), ${kernel}, Node ${node}, commit ${commit}, ${date}`,
-    `Medians of ${rounds} interleaved rounds (min..max).`,
+    ...(rounds > 1 ? [`Medians of ${rounds} interleaved rounds (min..max).`] : []),
+    ...(effort === 'quick' ? ['quick: to see that it works, not to quote'] : []),
     ...list(notes),
   ].join('\n');
 }

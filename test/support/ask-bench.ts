@@ -64,6 +64,11 @@ export function describeQuestion(main: string, name: string, more: (asked: () =>
       expect(asked.output).toContain(process.version);
     });
 
+    test('says that it is not to be quoted, and of one round no medians', () => {
+      expect(asked.output).toContain('quick: to see that it works, not to quote');
+      expect(asked.output).not.toContain('Median');
+    });
+
     test('has a finite figure for every measure of every case, within its spread', () => {
       const [question, ...others] = asked.report.questions;
       expect(question?.name).toBe(name);
