@@ -1,5 +1,5 @@
 /** The behaviour's side of `sys`: what a behaviour does with messages `['system', from, request]`. */
-import { ErlangExit, ErlangThrow, exitReason } from '../actors/errors.js';
+import { ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
 import type { Pid } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
 import { isTuple, list } from '../actors/term.js';
@@ -107,19 +107,34 @@ export class SystemMessages {
     const misc = list<unknown>(
       ['header', header],
       ['data', list(['Status', state], ['Parent', parent], ['Logged events', debug.events()], ...details)],
-      ['data', list(['State', await inspected.formatState()])],
+      ['data', list(['State', await this.formattedState()])],
     );
     const dictionary = list(...(self.dictionary ?? []));
     const items = list<unknown>(dictionary, state, parent, debug.toList(), misc);
     return ['status', self.pid, ['module', inspected.module], items];
   }
+
+  /** Who only looks harms nobody: as OTP does, it says that it could not be shown. */
+  private async formattedState(): Promise<unknown> {
+    try {
+      return await this.inspected.formatState();
+    } catch (thrown) {
+      if (!this.self.isAlive) throw thrown;
+      return Buffer.from(`${this.inspected.module}:format_status crashed`);
+    }
+  }
 }
 
 /** Class and reason of what was thrown, as `catch Class:Reason` has them. */
 function classified(thrown: unknown): ['error' | 'exit' | 'throw', unknown] {
-  if (thrown instanceof ErlangExit) return ['exit', thrown.reason];
-  if (thrown instanceof ErlangThrow) return ['throw', thrown.value];
-  if (!(thrown instanceof Error)) return ['throw', thrown];
-  const [reason] = exitReason(thrown) as unknown[];
-  return ['error', reason];
+  try {
+    if (thrown instanceof ErlangExit) return ['exit', thrown.reason];
+    if (thrown instanceof ErlangThrow) return ['throw', thrown.value];
+    if (!isError(thrown)) return ['throw', thrown];
+    const [reason] = exitReason(thrown) as unknown[];
+    return ['error', reason];
+  } catch {
+    // A revoked proxy cannot even be asked what it is.
+    return ['throw', thrown];
+  }
 }

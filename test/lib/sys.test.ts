@@ -92,6 +92,23 @@ describe('the status', () => {
     });
   });
 
+  test('a format_status that fails harms nobody', async () => {
+    const fragile: gen_server.Behaviour<string, ['get', string]> = {
+      init: () => ['ok', 'here'],
+      handle_call: (_request, _from, state) => ['reply', state, state],
+      format_status() {
+        throw new Error('cannot say');
+      },
+    };
+    await run(async (self) => {
+      const pid = ok(await gen_server.start(self, fragile, undefined));
+      const [, , , items] = (await sys.get_status(self, pid)) as [string, Pid, unknown, unknown[][]];
+      const instead = Buffer.from('gen_server:format_status crashed');
+      expect(items[4]?.[2]).toEqual(['data', list(['State', instead])]);
+      expect(await gen_server.call(self, pid, 'get')).toBe('here');
+    });
+  });
+
   test('shows of the state what format_status makes of it', async () => {
     const secretive: gen_server.Behaviour<string> = {
       init: () => ['ok', 'secret'],
