@@ -25,20 +25,28 @@ type ContentOf<M> = unknown extends M ? unknown : M extends TimeoutMessage<infer
 
 /** A guard: exit signals, those from one process or port, or from any. */
 export function isExit(from?: Sender): (message: unknown) => message is ExitMessage {
-  return (message): message is ExitMessage => isTagged(message, 'EXIT', 3, from);
+  return (message): message is ExitMessage => isSignal(message, 'EXIT', 3, from);
 }
 
 /** A guard: the end of what was monitored, of one monitor or of any. */
 export function isDown(ref?: Reference): (message: unknown) => message is DownMessage {
-  return (message): message is DownMessage => isTagged(message, 'DOWN', 5, ref);
+  return (message): message is DownMessage => isSignal(message, 'DOWN', 5, ref);
 }
 
 /** A guard: what start_timer sends, of one timer or of any. */
 export function isTimeout(ref?: Reference): (message: unknown) => message is TimeoutMessage {
-  return (message): message is TimeoutMessage => isTagged(message, 'timeout', 3, ref);
+  return (message): message is TimeoutMessage => isSignal(message, 'timeout', 3, ref);
 }
 
-function isTagged(message: unknown, tag: string, length: number, id: unknown): boolean {
+/**
+ * A guard: tuples that begin with `tag`, such as a text or a reference. `(message) => message[0] === 'pong'` does the
+ * same, but where some messages are no tuples the compiler does not see what it leaves.
+ */
+export function isTagged<const T>(tag: T): (message: unknown) => message is readonly [T, ...unknown[]] {
+  return (message): message is readonly [T, ...unknown[]] => isTuple(message) && message[0] === tag;
+}
+
+function isSignal(message: unknown, tag: string, length: number, id: unknown): boolean {
   return (
     isTuple(message) &&
     message.length === length &&

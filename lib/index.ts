@@ -9,6 +9,7 @@ export {
   type ExitMessage,
   isDown,
   isExit,
+  isTagged,
   isTimeout,
   type TimeoutMessage,
 } from '../actors/messages.js';
@@ -28,6 +29,7 @@ export * as proc_lib from './proc-lib.js';
 export { type Done, ok, type Result } from './result.js';
 export * as supervisor from './supervisor.js';
 export * as sys from './sys.js';
+export * as timer from './timer.js';
 export * as tube from './tube.js';
 export { type CanSendMessage, isData, type TubeMessage } from './tube.js';
 export * as xenstore from './xenstore.js';

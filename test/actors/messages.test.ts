@@ -1,6 +1,6 @@
 /** Guards of what the runtime itself sends, against messages that it has sent; patterns of ts-pattern as guards. */
 import { isMatching, P } from 'ts-pattern';
-import { isDown, isExit, isTimeout } from '#actors/messages';
+import { isDown, isExit, isTagged, isTimeout } from '#actors/messages';
 import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { list, toList } from '#actors/term';
@@ -127,6 +127,20 @@ describe('a pattern of ts-pattern', () => {
       expect(down[4]).toBe('normal');
       expect(self.mailbox.length).toBe(2);
     });
+  });
+});
+
+test('isTagged takes tuples by their first element', async () => {
+  await run(async (self) => {
+    const ref = self.make_ref();
+    const lists = [list<unknown>('pong', 1), list<unknown>()];
+    const others = ['pong', 'p', undefined, [], [['pong']], ['ping', 'pong'], [ref], { 0: 'pong' }, ...lists];
+    for (const message of [...others, ['pong', 1], ['pong']]) self.send(self.pid, message);
+    expect(await self.receive(isTagged('pong'))).toEqual(['pong', 1]);
+    expect(await self.receive(isTagged('pong'))).toEqual(['pong']);
+    expect(await self.receive(isTagged('pong'), { after: 0 })).toBeUndefined();
+    expect(await self.receive(isTagged(self.make_ref()), { after: 0 })).toBeUndefined();
+    expect(await self.receive(isTagged(ref), { after: 0 })).toEqual([ref]);
   });
 });
 

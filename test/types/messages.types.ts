@@ -7,6 +7,7 @@ import {
   type ExitMessage,
   isDown,
   isExit,
+  isTagged,
   isTimeout,
   type TimeoutMessage,
 } from '#actors/messages';
@@ -128,6 +129,19 @@ export async function receiving(self: Self<Ping | Pong>, untyped: Self): Promise
   expectTypeOf(await untyped.receive({ after: 1 })).toEqualTypeOf<unknown>();
   expectTypeOf(await untyped.receive(isTuple)).toEqualTypeOf<unknown[]>();
   expectTypeOf(await untyped.receive((message) => typeof message === 'string')).toEqualTypeOf<string>();
+}
+
+export async function tags(
+  self: Self<Ping | Pong | 'stop' | readonly [Reference, number]>,
+  untyped: Self,
+  ref: Reference,
+): Promise<void> {
+  expectTypeOf(await self.receive(isTagged('pong'))).toEqualTypeOf<Pong>();
+  expectTypeOf(await self.receive(isTagged('pong'), { after: 1 })).toEqualTypeOf<Pong | undefined>();
+  expectTypeOf(await self.receive(isTagged(ref))).toEqualTypeOf<readonly [Reference, number]>();
+  expectTypeOf(await untyped.receive(isTagged('pong'))).toEqualTypeOf<readonly ['pong', ...unknown[]]>();
+  // Where there are texts beside the tuples, the compiler does not find out what this leaves.
+  expectTypeOf(await self.receive((message) => message[0] === 'pong')).not.toEqualTypeOf<Pong>();
 }
 
 export async function signals(
