@@ -10,6 +10,10 @@ import type { Process, Timeout } from '../actors/process.js';
 import { isTuple, type List, list } from '../actors/term.js';
 import { call, type ServerRef } from './gen.js';
 import type { DebugEvent } from './sys-debug.js';
+import type { Status } from './system-messages.js';
+
+export type { DebugEvent } from './sys-debug.js';
+export type { Status } from './system-messages.js';
 
 /** The state of a behaviour; what that is, is the behaviour's. */
 export function get_state(self: Process, server: ServerRef, timeout?: Timeout): Promise<unknown> {
@@ -33,8 +37,8 @@ export function replace_state(
  * `['status', pid, ['module', name], list(dictionary, 'running' or 'suspended', parent, debug, details)]`. The details
  * have the state as the behaviour's callback `format_status` shows it.
  */
-export function get_status(self: Process, server: ServerRef, timeout?: Timeout): Promise<unknown> {
-  return ask(self, server, 'get_status', 'get_status', [], timeout);
+export async function get_status(self: Process, server: ServerRef, timeout?: Timeout): Promise<Status> {
+  return (await ask(self, server, 'get_status', 'get_status', [], timeout)) as Status;
 }
 
 /** From now on it takes system messages only, until it is resumed; others wait in its mailbox. */

@@ -2,7 +2,7 @@
 import { ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
 import type { Pid } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
-import { isTuple, list } from '../actors/term.js';
+import { isTuple, type List, list } from '../actors/term.js';
 import { type Birth, type From, isFrom, reply, Stop } from './gen.js';
 import { readableName } from './gen-name.js';
 import { Debug, type DebugEvent, readable } from './sys-debug.js';
@@ -21,6 +21,21 @@ export interface Inspected {
   /** A line for a trace, without the name. */
   describe(event: DebugEvent): string;
 }
+
+/** What get_status answers. */
+export type Status = [
+  'status',
+  Pid,
+  ['module', string],
+  List<unknown> &
+    readonly [
+      dictionary: List<[key: unknown, value: unknown]>,
+      'running' | 'suspended',
+      parent: Pid,
+      debug: List<unknown>,
+      details: List<['header', Buffer] | ['data', List<readonly [name: string, value: unknown]>]>,
+    ],
+];
 
 /** One for each running behaviour. */
 export class SystemMessages {
@@ -98,7 +113,7 @@ export class SystemMessages {
     }
   }
 
-  private async status(): Promise<unknown> {
+  private async status(): Promise<Status> {
     const { self, debug, inspected } = this;
     const state = this.isSuspended ? 'suspended' : 'running';
     const parent = this.parent ?? self.pid;
@@ -110,7 +125,7 @@ export class SystemMessages {
       ['data', list(['State', await this.formattedState()])],
     );
     const dictionary = list(...(self.dictionary ?? []));
-    const items = list<unknown>(dictionary, state, parent, debug.toList(), misc);
+    const items = list<unknown>(dictionary, state, parent, debug.toList(), misc) as Status[3];
     return ['status', self.pid, ['module', inspected.module], items];
   }
 

@@ -1,8 +1,9 @@
-/** What process_info, port_info and process_flag answer. Only the compiler reads this: nothing here runs. */
+/** What process_info, port_info, process_flag and sys answer. Only the compiler reads this: nothing here runs. */
 import { expectTypeOf } from 'expect-type';
 import type { Pid, Port } from '#actors/identifiers';
 import type { Priority } from '#actors/process-options';
 import type { List } from '#actors/term';
+import * as sys from '#lib/sys';
 import type { Self } from '#ports/self';
 
 export function ofProcesses(self: Self, pid: Pid): void {
@@ -39,4 +40,17 @@ export function flags(self: Self): void {
   self.process_flag('trap_exit', 'high');
   // @ts-expect-error no flag
   self.process_flag('speed', 1);
+}
+
+export async function ofServers(self: Self, pid: Pid): Promise<void> {
+  const [tag, who, [, module], items] = await sys.get_status(self, pid);
+  expectTypeOf(tag).toEqualTypeOf<'status'>();
+  expectTypeOf(who).toEqualTypeOf<Pid>();
+  expectTypeOf(module).toEqualTypeOf<string>();
+  const [dictionary, state, parent, , details] = items;
+  for (const [key, value] of dictionary) expectTypeOf([key, value]).toEqualTypeOf<unknown[]>();
+  expectTypeOf(state).toEqualTypeOf<'running' | 'suspended'>();
+  expectTypeOf(parent).toEqualTypeOf<Pid>();
+  for (const [kind, data] of details) if (kind === 'header') expectTypeOf(data).toEqualTypeOf<Buffer>();
+  expectTypeOf(items).toExtend<List>();
 }
