@@ -101,7 +101,7 @@ export abstract class Bonded extends Actor {
     const monitor = this.endMonitor(ref);
     demonitor(monitor);
     if (monitor === undefined && options.includes('flush'))
-      this.mailbox.take((message) => isDown(message, ref));
+      this.mailbox.take((message) => isEndOf(ref, message));
     return options.includes('info') ? monitor !== undefined : true;
   }
 
@@ -150,6 +150,7 @@ export function checkProcessOrPort(term: unknown): asserts term is Pid | Port {
   if (!(term instanceof Pid) && !(term instanceof Port)) throw badarg();
 }
 
-function isDown(message: unknown, ref: Reference): boolean {
+/** Whatever tag the monitor has. */
+function isEndOf(ref: Reference, message: unknown): boolean {
   return Array.isArray(message) && message.length === 5 && message[1] === ref;
 }

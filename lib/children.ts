@@ -1,9 +1,10 @@
 /** What a supervisor can do with its children, whatever its strategy. */
 import type { Pid } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
-import { isTuple, type List } from '../actors/term.js';
+import type { List } from '../actors/term.js';
 import type { Started } from './child.js';
 import type { CheckedSpec, ChildSpec, ChildType, Modules, Restart } from './child-spec.js';
+import { isOrderly } from './exit-reason.js';
 
 /** As which_children tells it. */
 export type ChildInfo = [
@@ -34,7 +35,5 @@ export interface Children<P extends Process> {
 /** Whether a child that has ended for this reason is started again. */
 export function isRestarted(restart: Restart, reason: unknown): boolean {
   if (restart !== 'transient') return restart === 'permanent';
-  const isShutdown =
-    reason === 'shutdown' || (isTuple(reason) && reason.length === 2 && reason[0] === 'shutdown');
-  return !isShutdown && reason !== 'normal';
+  return !isOrderly(reason);
 }

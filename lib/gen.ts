@@ -1,7 +1,7 @@
 /** What all of OTP's behaviours share: how they start, are asked, answer and end. */
 import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
 import { ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
-import { Pid, Reference } from '../actors/identifiers.js';
+import { type AnyMessage, Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isList, isTuple, List } from '../actors/term.js';
 import {
@@ -108,8 +108,8 @@ export function enter(self: Process, { name, debug = [] }: Pick<StartOptions, 'n
 
 // ---- Calls
 
-/** Who called, for {@link reply}. */
-export type From = readonly [pid: Pid, tag: List | Reference];
+/** Who called, for {@link reply}: takes an `R`. A `From<A | B>` can stand where a `From<A>` is wanted. */
+export type From<R = AnyMessage> = readonly [pid: Pid, tag: List | Reference<[tag: unknown, reply: R]>];
 
 /** Which Erlang function a call is, for the exit of its caller. */
 export type Place = (server: ServerRef, request: unknown, timeout: Timeout | undefined) => unknown;
@@ -179,6 +179,7 @@ export function isReply(message: unknown, ref: Reference): message is [List, unk
   return isTuple(message) && message.length === 2 && isList(message[0]) && message[0].tail === ref;
 }
 
+/** As the guard of that name, which would be one more closure for each call. */
 export function isDown(message: unknown, ref: Reference): message is unknown[] {
   return isTuple(message) && message[0] === 'DOWN' && message[1] === ref;
 }

@@ -14,10 +14,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { Crash } from '../actors/crash.js';
 import type { NameOnNode } from '../actors/destination.js';
 import { badarg, ErlangExit } from '../actors/errors.js';
-import type { Pid, Reference } from '../actors/identifiers.js';
+import type { AnyMessage, Pid, Reference } from '../actors/identifiers.js';
+import { type DownMessage, isDown } from '../actors/messages.js';
 import type { Process, Timeout } from '../actors/process.js';
-import type { SpawnOption } from '../actors/process-options.js';
+import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
 import { isTuple, list } from '../actors/term.js';
+import type { Self } from '../ports/self.js';
+import { isOrderly } from './exit-reason.js';
 import { monitorServer, type ServerRef, whereIs } from './gen-name.js';
 
 export interface StartOptions {
@@ -25,6 +28,33 @@ export interface StartOptions {
   readonly timeout?: Timeout;
   /** What else it is spawned with. `monitor` is badarg. */
   readonly spawn_opt?: readonly SpawnOption[];
+}
+
+/** As `self.spawn`; an exit/1 of the process that is no orderly one is reported as a crash. */
+export function spawn<M = AnyMessage, A extends unknown[] = []>(
+  self: Self,
+  body: (self: Self<M>, ...args: A) => unknown,
+  ...args: A
+): Pid<M> {
+  return self.spawn((child: Self<M>) => runReported(child, body, ...args));
+}
+
+/** As {@link spawn}, and linked. */
+export function spawn_link<M = AnyMessage, A extends unknown[] = []>(
+  self: Self,
+  body: (self: Self<M>, ...args: A) => unknown,
+  ...args: A
+): Pid<M> {
+  return self.spawn_link((child: Self<M>) => runReported(child, body, ...args));
+}
+
+/** As {@link spawn}, with options; with `monitor` answers the pid and the monitor's reference. */
+export function spawn_opt<M = AnyMessage, const O extends readonly SpawnOption[] = readonly SpawnOption[]>(
+  self: Self,
+  body: (self: Self<M>) => unknown,
+  options: O,
+): SpawnAnswer<M, O> {
+  return self.spawn_opt((child: Self<M>) => runReported(child, body), options);
 }
 
 /** What a start answers besides what the process gave to {@link init_ack} or {@link init_fail}. */
@@ -97,9 +127,7 @@ export async function stop(
   const tag = list<unknown>('alias');
   tag.tail = ref;
   self.send(found, ['system', [self.pid, tag], ['terminate', reason]]);
-  const down = await self.receive((message): message is unknown[] => isDown(message, ref), {
-    after: timeout,
-  });
+  const down = await self.receive(isDown(ref), { after: timeout });
   if (down === undefined) {
     self.demonitor(ref, ['flush']);
     return self.exit('timeout');
@@ -107,15 +135,6 @@ export async function stop(
   const end = down[4];
   if (isDeepStrictEqual(end, reason)) return 'ok';
   return self.exit(end === 'noconnection' && isTuple(found) ? ['nodedown', found[1]] : end);
-}
-
-/** Whether a process with this exit reason has just done its work: `normal`, `shutdown` and `['shutdown', _]`. */
-export function isOrderly(reason: unknown): boolean {
-  return (
-    reason === 'normal' ||
-    reason === 'shutdown' ||
-    (isTuple(reason) && reason.length === 2 && reason[0] === 'shutdown')
-  );
 }
 
 function tellStarter(self: Process, kind: 'ack' | 'nack', result: unknown): 'ok' {
@@ -139,8 +158,9 @@ async function startMonitored<P extends Process, R>(
   ) as [Pid, Reference];
   const isAnswer = (message: unknown): message is Answer<R> =>
     isTuple(message) && message[1] === pid && (message[0] === 'ack' || message[0] === 'nack');
-  const isEnd = (message: unknown): message is unknown[] => isDown(message, ref);
-  const isEither = (message: unknown): message is unknown[] => isAnswer(message) || isEnd(message);
+  const isEnd = isDown(ref);
+  const isEither = (message: unknown): message is Answer<R> | DownMessage =>
+    isAnswer(message) || isEnd(message);
 
   const first = await self.receive(isEither, { after: timeout });
   if (first?.[0] === 'ack') return [first[2] as R, ref];
@@ -159,9 +179,13 @@ async function startMonitored<P extends Process, R>(
 }
 
 /** Unlike of others, an exit/1 of such a process is reported, unless it is an orderly one. */
-async function runReported(child: Process, body: (child: Process) => unknown): Promise<void> {
+async function runReported<P extends Process, A extends unknown[]>(
+  child: P,
+  body: (self: P, ...args: A) => unknown,
+  ...args: A
+): Promise<void> {
   try {
-    await body(child);
+    await body(child, ...args);
   } catch (thrown) {
     if (thrown instanceof ErlangExit && child.isAlive && !isOrderly(thrown.reason)) {
       const { pid, registeredName: name } = child;
@@ -169,8 +193,4 @@ async function runReported(child: Process, body: (child: Process) => unknown): P
     }
     throw thrown;
   }
-}
-
-function isDown(message: unknown, ref: Reference): boolean {
-  return isTuple(message) && message[0] === 'DOWN' && message[1] === ref;
 }

@@ -1,10 +1,14 @@
+import { expectTypeOf } from 'expect-type';
 import { Pid } from '#actors/identifiers';
+import { isDown, isExit } from '#actors/messages';
 import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { list } from '#actors/term';
 import * as gen_server from '#lib/gen-server';
 import * as proc_lib from '#lib/proc-lib';
 import * as sys from '#lib/sys';
+import { PortRuntime } from '#ports/port-runtime';
+import type { Self } from '#ports/self';
 import { endOf } from '../support/exit-of';
 import { runProcess } from '../support/run-process';
 
@@ -77,14 +81,58 @@ test('enter_loop makes a server of a process, with its parent and its name', asy
     };
     const [, pid] = (await proc_lib.start_link(self, program)) as [string, Pid];
     expect(await gen_server.call(self, 'late', 'get')).toBe(107);
-    const [, , , items] = (await sys.get_status(self, pid)) as [string, Pid, unknown, unknown[]];
-    expect(items.slice(1, 3)).toEqual(['running', self.pid]);
+    const [, , , [, state, parent]] = await sys.get_status(self, pid);
+    expect([state, parent]).toEqual(['running', self.pid]);
     expect(await gen_server.stop(self, 'late')).toBe('ok');
 
     const nameless = self.spawn((child) => gen_server.enter_loop(child, counter, { name: 'late' }, 7));
     expect(await endOf(self, nameless)).toBe('process_not_registered');
   });
 });
+
+describe('spawn', () => {
+  const ways: Record<string, (self: Self, body: (self: Self) => unknown) => Pid> = {
+    spawn: (self, body) => proc_lib.spawn(self, body),
+    spawn_link: (self, body) => proc_lib.spawn_link(self, body),
+    spawn_opt: (self, body) => proc_lib.spawn_opt(self, body, []),
+    'spawn_opt with link': (self, body) => proc_lib.spawn_opt(self, body, ['link', ['priority', 'high']]),
+    'spawn_opt with monitor': (self, body) => proc_lib.spawn_opt(self, body, ['monitor'])[0],
+  };
+
+  test.each(Object.entries(ways))('%s: an exit that is not in order is reported', async (name, spawn) => {
+    const reported: unknown[] = [];
+    const runtime = new PortRuntime({ onCrash: ({ reason }) => reported.push(reason) });
+    await runProcess(runtime, async (self) => {
+      self.process_flag('trap_exit', true);
+      for (const reason of ['normal', 'shutdown', ['shutdown', 1], 'why']) {
+        const pid = spawn(self, (child) => child.exit(reason));
+        const ref = self.monitor('process', pid);
+        expect((await self.receive(isDown(ref)))[4]).toBe(reason);
+        const exit = await self.receive(isExit(pid), { after: 0 });
+        expect(exit?.[2]).toBe(name.includes('link') ? reason : undefined);
+        const down = await self.receive(isDown(), { after: 0 });
+        expect(down?.[4]).toBe(name.includes('monitor') ? reason : undefined);
+      }
+    });
+    runtime.stop();
+    expect(reported).toEqual(['why']);
+  });
+
+  test.each([
+    ['spawn', proc_lib.spawn],
+    ['spawn_link', proc_lib.spawn_link],
+  ])('%s hands over what the program takes', async (_, spawn) => {
+    const runtime = new PortRuntime();
+    await runProcess(runtime, async (self) => {
+      const body = (child: Self<'none'>, to: Pid, n: number) => child.send(to, [child.parent, n]);
+      const pid = spawn(self, body, self.pid, 5);
+      expectTypeOf(pid).toEqualTypeOf<Pid<'none'>>();
+      expect(await self.receive()).toEqual([self.pid, 5]);
+    });
+    runtime.stop();
+  });
+});
+
 function run<T>(body: (self: Process) => T): Promise<Awaited<T>> {
   return runProcess(runtime, body);
 }
