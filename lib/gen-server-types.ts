@@ -23,10 +23,12 @@ type Awaitable<T> = T | Promise<T>;
  * What a server does. Each callback may be asynchronous; the next message waits until it is through. A missing
  * `handle_call` or `handle_cast` makes their messages crash the server (`undef`), as in OTP; a missing `handle_info`
  * drops them. A value thrown as {@link ErlangThrow} counts as returned.
+ *
+ * For the compiler any reply of the server will do: it does not tell which belongs to the request at hand.
  */
 export interface Behaviour<S, C extends Call = Call, K = unknown, A = unknown, P extends Process = Self> {
   init(args: A, self: P): Awaitable<InitResult<S>>;
-  handle_call?(request: C[0], from: From, state: S, self: P): Awaitable<CallResult<S, C[1]>>;
+  handle_call?(request: C[0], from: From<C[1]>, state: S, self: P): Awaitable<CallResult<S, C[1]>>;
   handle_cast?(request: K, state: S, self: P): Awaitable<NoReply<S>>;
   handle_info?(message: unknown, state: S, self: P): Awaitable<NoReply<S>>;
   handle_continue?(what: unknown, state: S, self: P): Awaitable<NoReply<S>>;
@@ -42,7 +44,9 @@ declare const protocol: unique symbol;
 export type Server<C extends Call = Call, K = unknown> = Pid & {
   readonly [protocol]?: { calls: C; casts: K };
 };
-export type ServerRef<C extends Call = Call, K = unknown> = Server<C, K> | Exclude<AnyServerRef, Pid>;
+export type ServerRef<C extends Call = Call, K = unknown> = Server<C, K> | Name;
+/** All that a server can be reached by besides its pid. */
+export type Name = Exclude<AnyServerRef, Pid>;
 
 /** What can be asked: tuples are taken as literals, so that the reply of just this request is known. */
 export type RequestOf<C extends Call> = Frozen<C[0]>;

@@ -24,6 +24,7 @@ import { Loop, serve } from './gen-server-loop.js';
 import type {
   Behaviour,
   Call,
+  Name,
   ReplyTo,
   RequestOf,
   Server,
@@ -32,7 +33,7 @@ import type {
   Then,
 } from './gen-server-types.js';
 
-type From = gen.From;
+type From<R> = gen.From<R>;
 type StartOptions = gen.StartOptions;
 
 export type { From, Registry, ServerName, StartOptions, Via } from './gen.js';
@@ -44,6 +45,19 @@ export {
   wait_response,
 } from './gen-request.js';
 export type * from './gen-server-types.js';
+
+/**
+ * The same name, with the types of what can be asked of who has it: a name that is only a text can be asked anything,
+ * and answers `unknown`.
+ *
+ * ```ts
+ * const counter = gen_server.named<Calls, Casts>('counter');
+ * const n: number = await gen_server.call(self, counter, 'get');
+ * ```
+ */
+export function named<C extends Call, K = unknown>(name: Name): ServerRef<C, K> {
+  return name;
+}
 
 /**
  * Starts a server that is not linked to the caller; resolves when `init` is through. `['error', reason]` when `init`
@@ -146,7 +160,7 @@ export function cast<K>(self: Process, server: ServerRef<Call, K>, request: NoIn
 }
 
 /** Answers a call whose `handle_call` has answered `noreply`; from any process. A caller that gave up gets nothing. */
-export function reply(self: Process, from: From, value: unknown): 'ok' {
+export function reply<R>(self: Process, from: From<R>, value: NoInfer<R>): 'ok' {
   return gen.reply(self, from, value);
 }
 

@@ -64,7 +64,7 @@ export async function serve<P extends Process>(
  *
  * Timeouts of zero wait until no event is left, the mailbox until no timeout of zero is.
  */
-class Loop<P extends Process> {
+export class Loop<P extends Process> {
   private readonly system: SystemMessages;
   private readonly timeouts: Timeouts;
   /** The next one is the last: all are put in at that end. */

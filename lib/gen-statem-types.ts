@@ -1,4 +1,5 @@
 /** What a state machine is told, and what it can answer. */
+import type { AnyMessage } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import type { TimerOption } from '../actors/time.js';
 import type { Self } from '../ports/self.js';
@@ -45,7 +46,7 @@ type TimeoutName<E extends Events> = [NamedTimeouts<E>] extends [never]
  */
 export type Event<S, E extends Events = AnyEvents> =
   | readonly ['enter', S, undefined?]
-  | Told<'call', CallsOf<E>[0], From>
+  | Told<'call', CallsOf<E>[0], From<RepliesOf<E>>>
   | Told<'cast', CastsOf<E>>
   | Told<'info', Content<E, 'info'>>
   | Told<'internal', Content<E, 'internal'>>
@@ -65,7 +66,10 @@ type TimeoutAction<Type, C> =
   | readonly [Type, 'update', C]
   | readonly [Type, 'cancel'];
 
-export type ReplyAction<R = unknown> = readonly ['reply', From, R];
+export type ReplyAction<R = AnyMessage> = readonly ['reply', From<R>, R];
+
+/** To the caller of the event, who takes any reply, or to one that was kept, who takes one of just its kind. */
+type AnyReply<C extends Call> = ReplyAction<C[1]> | (C extends Call ? ReplyAction<C[1]> : never);
 
 /** OTP's event types, for `next_event`. */
 type NextEvent<E extends Events> =
@@ -87,7 +91,7 @@ export type Action<E extends Events = AnyEvents> =
   | 'hibernate'
   | readonly ['hibernate', boolean]
   | NextEvent<E>
-  | ReplyAction<RepliesOf<E>>
+  | AnyReply<CallsOf<E>>
   | Timeout
   | TimeoutAction<'timeout', Content<E, 'timeout'>>
   | TimeoutAction<'state_timeout', Content<E, 'state_timeout'>>
@@ -96,7 +100,7 @@ export type Action<E extends Events = AnyEvents> =
 /** One action, or several in an array. */
 export type Actions<E extends Events = AnyEvents> = Action<E> | readonly Action<E>[];
 
-type Replies<E extends Events> = ReplyAction<RepliesOf<E>> | readonly ReplyAction<RepliesOf<E>>[];
+type Replies<E extends Events> = AnyReply<CallsOf<E>> | readonly AnyReply<CallsOf<E>>[];
 
 /** What a callback for an event can answer. */
 export type Result<S, D, E extends Events = AnyEvents> =

@@ -8,25 +8,50 @@
  * const button: gen_statem.StateFunctions<'off' | 'on', number, Events> = {
  *   init: () => ['ok', 'off', 0],
  *   states: {
- *     off: ([type, , from], pushes) =>
- *       type === 'cast' ? ['next_state', 'on', pushes + 1] : answer(from, pushes),
- *     on: ([type, , from], pushes) =>
- *       type === 'cast' ? ['next_state', 'off', pushes] : answer(from, pushes),
+ *     off: ([type, , from], pushes) => {
+ *       if (type === 'cast') return ['next_state', 'on', pushes + 1];
+ *       return type === 'call' ? ['keep_state_and_data', ['reply', from, pushes]] : 'keep_state_and_data';
+ *     },
+ *     on: ([type, , from], pushes) => {
+ *       if (type === 'cast') return ['next_state', 'off', pushes];
+ *       return type === 'call' ? ['keep_state_and_data', ['reply', from, pushes]] : 'keep_state_and_data';
+ *     },
  *   },
  * };
+ *
+ * const pid = ok(await gen_statem.start_link(self, button, undefined));
+ * gen_statem.cast(self, pid, 'push');
+ * const pushes: number = await gen_statem.call(self, pid, 'pushes');
  * ```
  */
 import type { Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { list } from '../actors/term.js';
 import * as gen from './gen.js';
-import type { ReplyTo, RequestOf, Server, ServerRef, StartResult } from './gen-server.js';
-import { type AnyMachine, serve } from './gen-statem-loop.js';
+import * as requests from './gen-request.js';
+import type { Name, ReplyTo, RequestOf, Server, ServerRef, StartResult } from './gen-server.js';
+import { type AnyMachine, Loop, serve } from './gen-statem-loop.js';
 import { eachOf } from './gen-statem-transition.js';
-import type { CallsOf, CastsOf, Events, Machine, ReplyAction } from './gen-statem-types.js';
+import type {
+  Actions,
+  CallsOf,
+  CastsOf,
+  Events,
+  HandleEventFunction,
+  Machine,
+  ReplyAction,
+  StateFunctions,
+} from './gen-statem-types.js';
 
 export type { From, Registry, ServerName, StartOptions, Via } from './gen.js';
-export type { Call, Server, ServerRef } from './gen-server.js';
+export {
+  check_response,
+  type RequestId,
+  type Response,
+  receive_response,
+  wait_response,
+} from './gen-request.js';
+export type { Call, Name, Server, ServerRef } from './gen-server.js';
 export type {
   Action,
   Actions,
@@ -41,6 +66,11 @@ export type {
 } from './gen-statem-types.js';
 
 type Started<E extends Events> = StartResult<CallsOf<E>, CastsOf<E>>;
+
+/** The same name, with the types of what the machine that has it can be told; as {@link gen_server.named}. */
+export function named<E extends Events>(name: Name): ServerRef<CallsOf<E>, CastsOf<E>> {
+  return name;
+}
 
 /**
  * Starts a machine that is not linked to the caller; resolves when `init` is through, before the state enter call.
@@ -82,6 +112,38 @@ export async function start_monitor<P extends Process, E extends Events, A>(
 }
 
 /**
+ * Makes the process that calls it a machine, which it is until it ends; started by proc_lib, and initialized by itself.
+ * Begins with the state enter call. Never returns. The name has to be its own already, else it exits with
+ * `process_not_registered`.
+ */
+export function enter_loop<P extends Process, S extends string, D, E extends Events, A>(
+  self: P,
+  machine: StateFunctions<S, D, E, A, P>,
+  options: Pick<gen.StartOptions, 'name' | 'debug'>,
+  state: NoInfer<S>,
+  data: NoInfer<D>,
+  actions?: Actions<NoInfer<E>>,
+): Promise<never>;
+export function enter_loop<P extends Process, S, D, E extends Events, A>(
+  self: P,
+  machine: HandleEventFunction<S, D, E, A, P>,
+  options: Pick<gen.StartOptions, 'name' | 'debug'>,
+  state: NoInfer<S>,
+  data: NoInfer<D>,
+  actions?: Actions<NoInfer<E>>,
+): Promise<never>;
+export function enter_loop<P extends Process>(
+  self: P,
+  machine: unknown,
+  options: Pick<gen.StartOptions, 'name' | 'debug'>,
+  state: unknown,
+  data: unknown,
+  actions?: unknown,
+): Promise<never> {
+  return new Loop(self, machine as AnyMachine<P>, gen.enter(self, options), state, data).run(actions);
+}
+
+/**
  * Sends a request and resolves with the reply. Otherwise the caller exits, with `[reason, ['gen_statem', 'call',
  * list(server, request, timeout)]]`: the machine's exit reason, `noproc`, `timeout` (milliseconds; the default is for
  * ever), `calling_self`, or `['nodedown', node]`. A reply that comes too late is dropped.
@@ -95,6 +157,18 @@ export function call<C extends readonly [unknown, unknown], const Q extends Requ
   return gen.call(self, server, '$gen_call', request, timeout, placeOfCall) as Promise<ReplyTo<C, Q>>;
 }
 
+/**
+ * Sends a request, and answers what its response is known by: {@link wait_response}, {@link receive_response} and
+ * {@link check_response} bring it. Where there is no such machine, that is the response.
+ */
+export function send_request<C extends readonly [unknown, unknown], const Q extends RequestOf<C>>(
+  self: Process,
+  server: ServerRef<C>,
+  request: Q,
+): requests.RequestId<ReplyTo<C, Q>> {
+  return requests.send_request(self, server, '$gen_call', request);
+}
+
 /** Sends an event that gets no reply. Always `ok`, also where there is no such machine. */
 export function cast<K>(
   self: Process,
@@ -106,7 +180,7 @@ export function cast<K>(
 
 /** Answers a call from any process, or several: `['reply', from, value]`, or an array of these. */
 export function reply(self: Process, replies: ReplyAction | readonly ReplyAction[]): 'ok';
-export function reply(self: Process, from: gen.From, value: unknown): 'ok';
+export function reply<R>(self: Process, from: gen.From<R>, value: NoInfer<R>): 'ok';
 export function reply(self: Process, first: unknown, ...value: [unknown?]): 'ok' {
   if (value.length === 1) return gen.reply(self, first as gen.From, value[0]);
   for (const [, from, each] of eachOf(first) as readonly ReplyAction[]) gen.reply(self, from, each);

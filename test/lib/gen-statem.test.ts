@@ -6,6 +6,7 @@ import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { isTuple, list } from '#actors/term';
 import * as gen_statem from '#lib/gen-statem';
+import * as proc_lib from '#lib/proc-lib';
 import { ok } from '#lib/result';
 import * as sys from '#lib/sys';
 import { runProcess } from '../support/run-process';
@@ -586,6 +587,111 @@ describe('sys', () => {
     } finally {
       write.mockRestore();
     }
+  });
+});
+
+describe('requests whose responses are not waited for at once', () => {
+  type LaterEvents = { call: ['next', number] | ['end', never]; cast: number };
+  type Waiting = gen_statem.From<number>[];
+  const later: gen_statem.HandleEventFunction<Waiting, null, LaterEvents, null, Process> = {
+    init: () => ['ok', [], null],
+    handle_event([type, content, from], waiting) {
+      if (type === 'cast')
+        return ['next_state', [], null, waiting.map((each) => ['reply', each, content] as const)];
+      if (type !== 'call') return 'keep_state_and_data';
+      return content === 'end' ? ['stop', 'why'] : ['next_state', [...waiting, from], null];
+    },
+  };
+
+  test('each is found by its own id', async () => {
+    await run(async (self) => {
+      const pid = ok(await gen_statem.start(self, later, null));
+      const one = gen_statem.send_request(self, pid, 'next');
+      const two = gen_statem.send_request(self, pid, 'next');
+      expect(await gen_statem.wait_response(self, one, 1)).toBe('timeout');
+      self.send(self.pid, 'another');
+      gen_statem.cast(self, pid, 5);
+      const response = await gen_statem.receive_response(self, two);
+      expectTypeOf(response).toEqualTypeOf<gen_statem.Response<number> | 'timeout'>();
+      expect(response).toEqual(['reply', 5]);
+      expect(gen_statem.check_response(self, await self.receive(), one)).toBe('no_reply');
+      expect(gen_statem.check_response(self, await self.receive(), one)).toEqual(['reply', 5]);
+    });
+  });
+
+  test('one that is abandoned leaves nothing, and an end is a response', async () => {
+    await run(async (self) => {
+      const pid = ok(await gen_statem.start(self, later, null, { name: 'later' }));
+      const abandoned = gen_statem.send_request(self, pid, 'next');
+      expect(await gen_statem.receive_response(self, abandoned, 1)).toBe('timeout');
+      gen_statem.cast(self, pid, 5);
+      const last = gen_statem.send_request(self, gen_statem.named<LaterEvents>('later'), 'end');
+      expect(await gen_statem.receive_response(self, last)).toEqual(['error', ['why', pid]]);
+      const none = gen_statem.send_request(self, 'later', 'next');
+      expect(await gen_statem.wait_response(self, none)).toEqual(['error', ['noproc', 'later']]);
+      expect(await self.receive({ after: 2 })).toBeUndefined();
+    });
+  });
+});
+
+describe('enter_loop', () => {
+  type Told = { call: ['told', string[]]; internal: 'first'; state_timeout: 'over' };
+  let end: unknown[];
+  const states: gen_statem.StateFunctions<'a' | 'b', string[], Told, never, Process> = {
+    state_enter: true,
+    init: () => 'ignore',
+    states: {
+      a: ([type, content], data) => ['keep_state', [...data, `${type} ${content}`]],
+      b([type, content, from], data) {
+        if (type === 'call') return ['keep_state_and_data', ['reply', from, data]];
+        return ['keep_state', [...data, `${type} ${content}`]];
+      },
+    },
+    terminate(...last) {
+      end = last;
+    },
+  };
+
+  test('makes a machine of a process, with its parent, its name and its actions', async () => {
+    await run(async (self) => {
+      const program = (child: Process) => {
+        child.register('late', child.pid);
+        proc_lib.init_ack(child, ['ok', child.pid]);
+        const actions = [
+          ['next_event', 'internal', 'first'],
+          ['state_timeout', 0, 'over'],
+        ] as const;
+        return gen_statem.enter_loop(child, states, { name: 'late' }, 'b', ['given'], actions);
+      };
+      const [, pid] = (await proc_lib.start_link(self, program)) as [string, Pid];
+      const late = gen_statem.named<Told>('late');
+      const expected = ['given', 'enter b', 'internal first', 'state_timeout over'];
+      expect(await gen_statem.call(self, late, 'told')).toEqual(expected);
+      const [, , [, module], [, , parent]] = await sys.get_status(self, pid);
+      expect([module, parent]).toEqual(['gen_statem', self.pid]);
+      expect(await gen_statem.stop(self, late)).toBe('ok');
+      expect(end.slice(0, 3)).toEqual(['normal', 'b', expected]);
+    });
+  });
+
+  test('handles events by one function for all states', async () => {
+    type Events = { call: ['get', [number, string]] };
+    const machine: gen_statem.HandleEventFunction<number, string, Events, never, Process> = {
+      init: () => 'ignore',
+      handle_event: ([type, , from], state, data) =>
+        type === 'call' ? ['keep_state_and_data', ['reply', from, [state, data]]] : 'keep_state_and_data',
+    };
+    await run(async (self) => {
+      const pid = self.spawn((child) => gen_statem.enter_loop(child, machine, {}, 7, 'data'));
+      expect(await gen_statem.call(self, pid, 'get')).toEqual([7, 'data']);
+    });
+  });
+
+  test('exits where the name is not its own', async () => {
+    await run(async (self) => {
+      const nameless = self.spawn((child) => gen_statem.enter_loop(child, states, { name: 'late' }, 'a', []));
+      expect(await endOf(self, nameless)).toBe('process_not_registered');
+    });
   });
 });
 

@@ -10,7 +10,10 @@ type Casts = 'reset' | ['set', number];
 
 const counter: gen_server.Behaviour<number, Calls, Casts, { start: number }> = {
   init: ({ start }) => ['ok', start],
-  handle_call(request, _from, n) {
+  handle_call(request, from, n, self) {
+    gen_server.reply(self, from, 'ok');
+    // @ts-expect-error no request has such a reply
+    gen_server.reply(self, from, true);
     expectTypeOf(request).toEqualTypeOf<'get' | ['add', number] | ['name', 'short' | 'long']>();
     return request === 'get' ? ['reply', n, n] : ['reply', 'ok', n];
   },
@@ -48,6 +51,36 @@ export async function names(self: Self, unknown: Pid): Promise<void> {
   expectTypeOf(await gen_server.call<Calls, 'get'>(self, 'counter', 'get')).toEqualTypeOf<number>();
   const known: gen_server.Server<Calls, Casts> = unknown;
   expectTypeOf(await gen_server.call(self, known, 'get')).toEqualTypeOf<number>();
+}
+
+export async function named(self: Self): Promise<void> {
+  const name = gen_server.named<Calls, Casts>('counter');
+  expectTypeOf(await gen_server.call(self, name, ['add', 1])).toEqualTypeOf<'ok'>();
+  expectTypeOf(gen_server.send_request(self, name, 'get')).toEqualTypeOf<gen_server.RequestId<number>>();
+  gen_server.cast(self, name, 'reset');
+  // @ts-expect-error no request
+  await gen_server.call(self, name, 'put');
+  // @ts-expect-error a call is no cast
+  gen_server.cast(self, name, 'get');
+  const remote = gen_server.named<Calls>(['counter', 'node@host']);
+  expectTypeOf(await gen_server.call(self, remote, 'get')).toEqualTypeOf<number>();
+}
+
+export function replies(
+  self: Self,
+  both: gen_server.From<number | 'ok'>,
+  number: gen_server.From<number>,
+  any: gen_server.From,
+): void {
+  gen_server.reply(self, number, 1);
+  // @ts-expect-error of another request
+  gen_server.reply(self, number, 'ok');
+  gen_server.reply(self, any, 'ok');
+  // Who takes both takes the one, so callers can be kept by what they wait for.
+  expectTypeOf(both).toExtend<gen_server.From<number>>();
+  expectTypeOf(number).not.toExtend<gen_server.From<number | 'ok'>>();
+  expectTypeOf(number).toExtend<gen_server.From>();
+  expectTypeOf(any).toExtend<gen_server.From<number>>();
 }
 
 export function asPid(self: Self, server: gen_server.Server<Calls, Casts>): void {
