@@ -22,8 +22,9 @@ import { TUBE_SERVER, type TubeServerOptions, tubeServer } from './tube-server.j
 import { WATCHES } from './xenstore.js';
 import { type WatchTable, xenstoreWatches } from './xenstore-watches.js';
 
-/** The name of the supervisor at the top. */
+/** The names of the supervisors: of all, and of what tubes need. */
 export const LING_SUP = 'ling_sup';
+export const TUBE_SUP = 'tube_sup';
 
 /** So many crashes in so many seconds heal; one more is the end of the supervisor that counts them. */
 const HEALS = { intensity: 3, period: 10 } as const;
@@ -59,9 +60,9 @@ const lingSup: supervisor.Behaviour<TubeServerOptions> = {
             start: (self) => gen_server.start_link(self, xenstoreWatches, watches, { name: WATCHES }),
           },
           {
-            id: 'tube_sup',
+            id: TUBE_SUP,
             type: 'supervisor',
-            start: (self) => supervisor.start_link(self, tubeSup, options, { name: 'tube_sup' }),
+            start: (self) => supervisor.start_link(self, tubeSup, options, { name: TUBE_SUP }),
           },
         ],
       ],

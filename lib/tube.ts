@@ -15,9 +15,8 @@ import { isTuple } from '../actors/term.js';
 import { TUBE_SEND_SLOTS } from '../ports/drivers/tube.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
-import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
-import { TUBE_SERVER, type TubeCall } from './tube-server.js';
+import { callTubeServer } from './tube-call.js';
 
 /** A packet as its owner gets it. */
 export type TubeMessage = [tube: Port, data: ['data', Buffer]];
@@ -31,16 +30,11 @@ export type CanSendMessage = ['can_send', tube: Port, slots: number | 'closed'];
  * `{error, Reason}`: badarg (no domid, or a tid that is no integer from 0 to 2^32 - 1), exists (this tube is open
  * from here already), not_found (no such domain, or none that accepts tubes), timeout (the other side has not
  * answered in time), closed (it has gone meanwhile), or what the hypervisor refused, such as emfile. As with every
- * function here that waits, the caller exits if tube_server crashes meanwhile.
+ * function here that waits, the caller exits if tube_server crashes meanwhile; after a crash the next one is waited for.
  */
 export async function open(self: Self, domid: Domid, tid = 0): Promise<Result<Port>> {
   if (!isDomid(domid) || !Number.isInteger(tid) || tid < 0 || tid > 0xffff_ffff) return ['error', 'badarg'];
-  return gen_server.call<TubeCall, ['open', number, number]>(
-    self,
-    TUBE_SERVER,
-    ['open', domid, tid],
-    'infinity',
-  );
+  return callTubeServer(self, ['open', domid, tid]);
 }
 
 /**
@@ -48,7 +42,7 @@ export async function open(self: Self, domid: Domid, tid = 0): Promise<Result<Po
  * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone.
  */
 export async function accept(self: Self): Promise<Result<Port>> {
-  return gen_server.call<TubeCall, 'accept'>(self, TUBE_SERVER, 'accept', 'infinity');
+  return callTubeServer(self, 'accept');
 }
 
 /**
@@ -57,7 +51,7 @@ export async function accept(self: Self): Promise<Result<Port>> {
  */
 export async function close(self: Self, tube: Port): Promise<Done> {
   if (!(tube instanceof Port) || self.port_info(tube, 'id') === 'undefined') return ['error', 'badarg'];
-  return gen_server.call<TubeCall, ['close', Port]>(self, TUBE_SERVER, ['close', tube], 'infinity');
+  return callTubeServer(self, ['close', tube]);
 }
 
 /**

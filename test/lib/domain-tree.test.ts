@@ -3,6 +3,8 @@ import {
   type Domain,
   ErlangExit,
   gen_server,
+  isExit,
+  ok,
   type Pid,
   type Port,
   ProcessExit,
@@ -195,6 +197,40 @@ describe.each(['tube_server', 'tube_keepers', 'tube_sup'])('when %s is killed', 
       expect(await accepting).toEqual(['exit', name === 'tube_server' ? 'killed' : expect.any(String)]);
     });
   });
+});
+
+describe.each(['tube_server', 'tube_sup'])('who needs tube_server right after %s was killed', (name) => {
+  test.each(['opens', 'accepts'])('waits for the next: %s', async (what) => {
+    await heals(async () => {
+      const [opener, acceptor] = what === 'opens' ? [a, b] : [b, a];
+      const killer = what === 'opens' ? opener : acceptor;
+      const killed = (self: Self): void => {
+        if (self.runtime !== killer.runtime) return;
+        self.exit(self.whereis(name) as Pid, 'kill');
+        expect(self.whereis('tube_server')).toBe('undefined');
+      };
+      const opening = outcome(opener, async (self) => {
+        killed(self);
+        const opened = ok(await tube.open(self, acceptor.domid, 4));
+        return tube.close(self, opened);
+      });
+      const accepting = outcome(acceptor, async (self) => {
+        self.process_flag('trap_exit', true);
+        killed(self);
+        const accepted = ok(await tube.accept(self));
+        return (await self.receive(isExit(accepted)))[2];
+      });
+      expect([await opening, await accepting]).toEqual(['ok', 'normal']);
+    });
+  });
+});
+
+test('who needs tube_server when it stays away exits at once', async () => {
+  const reason = await a.run(async (self) => {
+    await supervisor.terminate_child(self, 'tube_sup', 'tube_server');
+    return outcome(a, (child) => tube.open(child, b.domid));
+  });
+  expect(reason).toEqual(['exit', 'noproc']);
 });
 
 describe('tube_server', () => {
