@@ -76,7 +76,7 @@ export abstract class Actor implements Receiver {
 
   // ---- What others can tell it: the receiver
 
-  message(message: unknown): void {
+  message(message: unknown): undefined {
     if (this.phase !== Phase.Waiting) {
       if (this.isAlive) this.mailbox.push(message);
       return;

@@ -31,7 +31,7 @@ export class Alias extends Linked implements Receiver {
     return this.owner.id;
   }
 
-  message(message: unknown, sender?: Sender): void {
+  message(message: unknown, sender?: Sender): undefined {
     // First: what the message wakes must find the alias gone already.
     if (this.mode === 'reply' || this.mode === 'reply_demonitor') this.owner.aliasAnswered(this);
     this.owner.message(message, sender);

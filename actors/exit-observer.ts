@@ -21,7 +21,7 @@ export class ExitObserver implements Receiver {
     else this.end('noproc');
   }
 
-  message(): void {}
+  message(): undefined {}
 
   signal(signal: Signal): void {
     if (signal.type === 'down') this.end(signal.reason);

@@ -71,6 +71,9 @@ export class Process<M = AnyMessage> extends Timed {
   /**
    * Sends and answers the message. It is shared, not copied: do not change it after. To one that has exited it is
    * lost; badarg for a name that nobody has. With options the answer is `ok`.
+   *
+   * A port that is busy suspends who sends it command data: then the answer is **a promise** of that, **to be awaited**;
+   * with `nosuspend` it is that atom, and nothing is sent.
    */
   send<D, T extends D>(destination: Destination<D>, message: T): T;
   send<D>(
@@ -80,13 +83,13 @@ export class Process<M = AnyMessage> extends Timed {
   ): 'ok' | 'nosuspend';
   send(destination: Destination, message: unknown, options?: readonly SendOption[]): unknown {
     this.ensureAlive();
-    if (options !== undefined) checkSendOptions(options);
+    if (options !== undefined) return this.sendWith(destination, message, options);
     this.runtime.reductions--;
     // Nearly always it is an identifier of somebody alive.
     const receiver = (destination as Pid | undefined)?.receiver ?? this.runtime.resolve(destination);
-    receiver?.message(message, this.pid);
+    const suspended = receiver?.message(message, this.pid);
     this.ensureAlive();
-    return options === undefined ? message : 'ok';
+    return suspended ?? message;
   }
 
   /** As send; true (false where it would have to wait, which only a port can make it do). */
@@ -320,6 +323,20 @@ export class Process<M = AnyMessage> extends Timed {
   }
 
   // ---- Behind the above
+
+  private sendWith(destination: Destination, message: unknown, options: readonly SendOption[]): unknown {
+    checkSendOptions(options);
+    this.runtime.reductions--;
+    const receiver = this.runtime.resolve(destination);
+    if (options.includes('nosuspend') && receiver?.wouldSuspend?.(message)) return 'nosuspend';
+    const suspended = receiver?.message(message, this.pid);
+    this.ensureAlive();
+    if (suspended === undefined) return 'ok';
+    const answer = suspended.then(() => 'ok');
+    // As of the promise that it comes from: a program that does not wait for it has not failed.
+    answer.catch(() => {});
+    return answer;
+  }
 
   private async goOnWith(body: () => unknown): Promise<never> {
     if (this.mailbox.length === 0) this.mailbox.unshift(await this.next(undefined, undefined));

@@ -37,7 +37,12 @@ export interface Receiver {
   readonly id: Pid | Port;
   /** A registered name, kept here so that an exit can release it. */
   registeredName: string | undefined;
-  /** A message; `sender` is the process or port that sent it, where one did. Messages are shared, not copied. */
-  message(message: unknown, sender?: Sender): void;
+  /**
+   * A message; `sender` is the process or port that sent it, where one did. Messages are shared, not copied. A promise
+   * (of the message) suspends the sender: its program waits for it.
+   */
+  message(message: unknown, sender?: Sender): Promise<unknown> | undefined;
+  /** Whether that message would suspend its sender. */
+  wouldSuspend?(message: unknown): boolean;
   signal(signal: Signal): void;
 }

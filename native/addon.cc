@@ -111,6 +111,7 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
                        {InstanceAccessor<&ReactorObject::Number>("number"), InstanceMethod<&ReactorObject::Add>("add"),
                         InstanceMethod<&ReactorObject::Remove>("remove"), InstanceMethod<&ReactorObject::Arm>("arm"),
                         InstanceMethod<&ReactorObject::WantRoom>("wantRoom"),
+                        InstanceMethod<&ReactorObject::ArmFor>("armFor"),
                         InstanceMethod<&ReactorObject::Attach>("attach"), InstanceMethod<&ReactorObject::Stop>("stop")});
   }
 
@@ -152,6 +153,12 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
 
   void WantRoom(const CallbackInfo& info) {
     guarded(info.Env(), [&] { reactor()->wantRoom(token(info[0]), info[1].As<Napi::Boolean>()); });
+  }
+
+  void ArmFor(const CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      reactor()->armFor(token(info[0]), info[1].As<Napi::Boolean>(), info[2].As<Napi::Boolean>());
+    });
   }
 
   Napi::Value Attach(const CallbackInfo& info) {

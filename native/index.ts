@@ -30,6 +30,11 @@ export interface Reactor {
   arm(token: number): void;
   /** Whether room to write is an event as well; not at first. */
   wantRoom(token: number, want: boolean): void;
+  /**
+   * Instead of arm() and wantRoom(): the descriptor is an event, once, when it can be read or written now or later, as
+   * asked; errors and hang-ups always are.
+   */
+  armFor(token: number, input: boolean, room: boolean): void;
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
   /**

@@ -76,6 +76,15 @@ void Reactor::arm(uint64_t token) {
   control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, RUNG_ONCE, token);
 }
 
+void Reactor::armFor(uint64_t token, bool input, bool room) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = watches_.find(token);
+  if (found == watches_.end() || found->second->kind != WatchOf::SOCKET) return;
+  found->second->armed.store(true);
+  const uint32_t events = (input ? EPOLLIN | EPOLLRDHUP : 0) | (room ? EPOLLOUT : 0);
+  control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, events | EPOLLONESHOT, token);
+}
+
 std::vector<uint64_t> Reactor::ready() {
   std::lock_guard<std::mutex> lock(mutex_);
   return std::exchange(ready_, {});

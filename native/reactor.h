@@ -43,6 +43,8 @@ class Reactor {
   // Whether room to write on a socket is an event too; off at first, as on a socket every read of the peer makes one.
   void wantRoom(uint64_t token, bool want);
   void arm(uint64_t token);
+  // Instead of arm() and wantRoom(): what is ready now, or will be, is an event, once; errors and hang-ups always are.
+  void armFor(uint64_t token, bool input, bool room);
   // The tokens that have become ready since the last call.
   std::vector<uint64_t> ready();
 

@@ -10,6 +10,7 @@ import { Reactor } from './index.js';
 export interface Watch {
   arm(): void;
   wantRoom(want: boolean): void;
+  armFor(input: boolean, room: boolean): void;
   close(): void;
 }
 
@@ -50,6 +51,7 @@ export class Watcher {
     return {
       arm: () => this.reactor.arm(token),
       wantRoom: (want) => this.reactor.wantRoom(token, want),
+      armFor: (input, room) => this.reactor.armFor(token, input, room),
       close: () => {
         this.off(token);
         this.reactor.remove(token);

@@ -3,7 +3,7 @@
  *
  * A driver is registered under a name; open_port makes an instance of it, which from then on is the other half of
  * a port. Callbacks of one port never overlap: messages that reach it while one runs wait until that has returned,
- * and so does the end of the port. A callback that throws ends its port, with the error as the reason; where the
+ * and so does the end of the port, unless the driver itself ends it. A callback that throws ends its port, with the error as the reason; where the
  * ErlangError `badarg` means something else, it says so.
  *
  * Functions in snake_case are Erlang's, without the prefix `driver_` or `erl_drv_`, and answer what those answer.
@@ -20,7 +20,7 @@ export interface Driver {
   readonly softBusy?: boolean;
   /** ERL_DRV_FLAG_USE_INIT_ACK: open_port answers a promise, until the instance calls {@link DriverPort.init_ack}. */
   readonly useInitAck?: boolean;
-  /** ERL_DRV_FLAG_NO_BUSY_MSGQ: commands that wait for a callback to return suspend nobody, however many they are. */
+  /** ERL_DRV_FLAG_NO_BUSY_MSGQ: {@link DriverPort.busy_msgq_limits} are disabled. */
   readonly noBusyMessageQueue?: boolean;
   /** PORT_CONTROL_FLAG_BINARY, for all its ports: port_control answers a Buffer instead of a list of bytes. */
   readonly binaryControl?: boolean;
@@ -82,7 +82,7 @@ export interface DriverInstance {
   stop?(): void;
   /** Instead of stop(), when the OS process ends with the port open: only what can be done at once. */
   emergency_close?(): void;
-  /** Further items for port_info; Erlang's own cannot be replaced, but os_pid is the driver's to tell. */
+  /** Further items for port_info; Erlang's own cannot be replaced. */
   info?(): Readonly<Record<string, unknown>>;
 }
 
@@ -115,7 +115,7 @@ export interface AsyncJob {
   readonly free?: (result: unknown) => void;
 }
 
-/** A port as its driver sees it: the `driver_*` functions of erl_driver. None of them calls the driver back. */
+/** A port as its driver sees it: the `driver_*` functions of erl_driver. */
 export interface DriverPort {
   readonly id: Port;
 
@@ -139,7 +139,7 @@ export interface DriverPort {
   /** erl_drv_send_term: any message, to anybody; answers as output_term. */
   send_term(receiver: Pid, message: unknown): 1 | 0 | -1;
 
-  // ---- The end. What is queued is discarded, without flush. It comes once the running callback has returned.
+  // ---- The end, at once: when these return, stop() has been called. What is queued is discarded, without flush.
 
   /** driver_failure_eof: ends the port with reason normal; one that was opened with option eof tells its owner instead. */
   failure_eof(): void;
@@ -188,7 +188,10 @@ export interface DriverPort {
   /** driver_pushq, driver_pushq_bin: in front. */
   pushq(data: Uint8Array): void;
   pushqv(data: readonly Uint8Array[], skip?: number): void;
-  /** driver_deq: takes so many bytes off the front. Answers how many are left. */
+  /**
+   * driver_deq: takes so many bytes off the front. Answers how many are left; -1, and nothing happens, where there are
+   * not so many. That none are left ends a closing port, once the running callback has returned.
+   */
   deq(size: number): number;
   /** driver_peekq, driver_peekqv: all pieces, in order; not to be changed, and valid until the queue is. */
   peekq(): readonly Uint8Array[];
@@ -202,7 +205,10 @@ export interface DriverPort {
    * delivered in order, soon after. A flag, not a count.
    */
   set_busy(busy: boolean): void;
-  /** erl_drv_busy_msgq_limits: of the commands that wait for a callback to return. Answers what they were. */
+  /**
+   * erl_drv_busy_msgq_limits: of the commands that wait for a callback to return. Answers what they are; once disabled
+   * they stay so. One thread runs all, so nobody can send while a callback runs, and nobody is ever suspended by them.
+   */
   busy_msgq_limits(limits?: BusyLimits): BusyLimits;
 
   // ---- Processes and ports

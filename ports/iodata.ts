@@ -19,6 +19,14 @@ export function toBytes(data: unknown): Uint8Array {
   return Buffer.concat(pieces);
 }
 
+/** As {@link toBytes}, in the pieces that the data come in. */
+export function toPieces(data: unknown): Uint8Array[] {
+  if (!Array.isArray(data) || isUint8Array(data)) return [toBytes(data)];
+  const pieces: Uint8Array[] = [];
+  collect(data, pieces);
+  return pieces;
+}
+
 function collect(data: readonly unknown[], pieces: Uint8Array[]): void {
   const path = new Path(data);
   let bytes: number[] = [];

@@ -13,13 +13,12 @@ const ITEMS = {
   // What drivers hold is not known here.
   memory: () => 0,
   monitored_by: ({ watchers }) => watchers.toList(),
-  // Ports monitor nobody.
-  monitors: () => list<never>(),
+  monitors: ({ end }) => end.monitors,
   name: ({ name }) => name,
-  os_pid: () => 'undefined' as const,
+  os_pid: ({ osPid }) => osPid ?? ('undefined' as const),
   output: ({ bytesOut }) => bytesOut,
-  parallelism: () => false,
-  queue_size: () => 0,
+  parallelism: ({ options }) => options.parallelism,
+  queue_size: ({ end }) => end.queue.size,
   registered_name: ({ registeredName }) => registeredName,
 } satisfies Record<string, (port: PortObject) => unknown>;
 

@@ -17,13 +17,14 @@ export interface ParsedName extends Pick<PortOptions, 'opened' | 'fds'> {
   readonly name: string;
 }
 
-/** The drivers of external programs, and of descriptors that are open. */
+/** The drivers of external programs, and of descriptors that are open: no names by which ports are opened. */
 const PROGRAMS = 'spawn';
 const DESCRIPTORS = 'fd';
 
 /** `isDriver`: {spawn, Command} is a driver before it is a program. Raises badarg for what is no name of a port. */
 export function parsePortName(name: unknown, isDriver: (name: string) => boolean): ParsedName {
   if (typeof name === 'string') {
+    if (isUnnamed(name)) throw badarg('that is no name of a port');
     return { driver: name, command: '', name, opened: 'name', fds: undefined };
   }
   if (!isTuple(name)) throw badarg('that is no name of a port');
@@ -41,9 +42,15 @@ export function parsePortName(name: unknown, isDriver: (name: string) => boolean
     throw badarg('that is no name of a port');
   }
   const [, driver = '', command = ''] = /^([^ ]*) *(.*)$/s.exec(what) ?? [];
-  return opened === 'spawn' && !isDriver(driver)
+  const isProgram = isUnnamed(driver) || !isDriver(driver);
+  if (isUnnamed(driver) && opened === 'spawn_driver') throw badarg('that is no name of a port');
+  return opened === 'spawn' && isProgram
     ? { driver: PROGRAMS, command: what, name: what, opened, fds: undefined }
     : { driver, command, name: what, opened, fds: undefined };
+}
+
+function isUnnamed(driver: string): boolean {
+  return driver === PROGRAMS || driver === DESCRIPTORS;
 }
 
 function isDescriptor(value: unknown): value is number {

@@ -75,8 +75,8 @@ export const NO_OPTIONS: PortOptions = {
   exitStatus: false,
   useStdio: true,
   stderrToStdout: false,
-  in: false,
-  out: false,
+  in: true,
+  out: true,
   hide: false,
   cd: undefined,
   env: [],
@@ -99,7 +99,7 @@ export function parsePortOptions(
   driver: Driver,
   { opened, fds }: Pick<PortOptions, 'opened' | 'fds'>,
 ): PortOptions {
-  const parsed: Parsed = { ...NO_OPTIONS, opened, fds };
+  const parsed: Parsed = { ...NO_OPTIONS, opened, fds, in: false, out: false };
   const own = new Map<string, unknown>();
   for (const option of parseOptions(options)) {
     const [key, value] = typeof option === 'string' ? [option, true] : parsePair(option);
@@ -113,6 +113,8 @@ export function parsePortOptions(
     else throw badarg(`${driver.name} has no option ${key}`);
   }
   parsed.own = own;
+  // Neither is both.
+  if (!parsed.in && !parsed.out) parsed.in = parsed.out = true;
   const isExecutable = opened === 'spawn_executable';
   if (!isExecutable && (parsed.args ?? parsed.arg0) !== undefined) {
     throw badarg('the options args and arg0 are for spawn_executable');
@@ -187,7 +189,8 @@ const OPTIONS = {
     to.parallelism = value;
   },
   busy_limits_port: (to: Parsed, value: unknown) => {
-    to.busyLimitsPort = parseLimits(value);
+    // Other than those of the messages: here the low one gives way.
+    to.busyLimitsPort = value === 'disabled' ? value : lowered(parsePair(value));
   },
   busy_limits_msgq: (to: Parsed, value: unknown) => {
     to.busyLimitsMsgq = parseLimits(value);
@@ -214,6 +217,11 @@ export function parseLimits(value: unknown): BusyLimits {
   const [low, high] = parsePair(value);
   check(isLimit(low) && isLimit(high));
   return [low, Math.max(low, high)];
+}
+
+function lowered([low, high]: readonly unknown[]): BusyLimits {
+  check(isLimit(low) && isLimit(high));
+  return [Math.min(low, high), high];
 }
 
 function isLimit(value: unknown): value is number {

@@ -1,81 +1,117 @@
 import { inspect } from 'node:util';
+import type { Actor } from '../actors/actor.js';
 import { badarg, ErlangError, exitReason } from '../actors/errors.js';
 import { Pid, type Port } from '../actors/identifiers.js';
 import { Links } from '../actors/links.js';
+import type { Monitor } from '../actors/monitors.js';
 import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
-import { isTuple, toList } from '../actors/term.js';
+import type { Suspension } from '../actors/suspension.js';
 import { Watchers } from '../actors/watchers.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
-import { toBytes } from './iodata.js';
+import { DriverEnd } from './driver-end.js';
+import { inEmergency, noEmergency } from './emergency.js';
+import { type IoData, toBytes, toPieces } from './iodata.js';
+import { PortBusy } from './port-busy.js';
 import { portLifecycle } from './port-lifecycle.js';
 import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
+import { isCommand, parseRequest } from './request.js';
 
 /**
  * A port: a receiver of signals, as a process is, with a driver behind it and an owner in front.
  *
- * The functions that programs call (port_command ...) are on {@link Self}; they and the messages a port
- * understands come down to the few methods here. Semantics are those of Erlang/OTP 25.
+ * The functions that programs call (port_command ...) are on {@link Self}, those of its driver on {@link DriverEnd};
+ * they and the messages a port understands come down to the few methods here. Semantics are those of Erlang/OTP 25.
  */
 export class PortObject implements Receiver {
   readonly id: Port;
   registeredName: string | undefined = undefined;
-  owner: Pid;
   readonly links = new Links();
   readonly watchers = new Watchers();
+  readonly busy: PortBusy;
   /** Bytes from the driver to the owner, and to the driver. */
   bytesIn = 0;
   bytesOut = 0;
-
+  osPid: number | undefined = undefined;
+  binaryControl: boolean;
   /** port_set_data. */
   data: unknown = 'undefined';
-  /** The driver and its command, as the port was opened. */
-  readonly name: string;
 
-  readonly #runtime: PortRuntime;
-  readonly #binary: boolean;
-  readonly #instance: DriverInstance;
+  /** On behalf of whom a callback runs. */
+  caller: Pid | undefined = undefined;
+  readonly end: DriverEnd;
+  readonly #instance: DriverInstance | undefined;
   #state = portLifecycle.initialState;
   #exitReason: Reason;
+  #flushes = true;
   #answersClose = false;
-  /** Whether a callback of the driver runs, on behalf of whom, and what has to wait for its end. */
+  /** Whether a callback of the driver runs, and what has to wait for its end. */
   #running = false;
-  #caller: Pid | undefined;
-  #postponed: { message: unknown; sender: Sender | undefined }[] = [];
+  #postponed: (() => void)[] = [];
   #catchingUp = false;
+  #acknowledged: { readonly error: unknown } | undefined = undefined;
+  #opener: Suspension<Port> | undefined = undefined;
   readonly #unanswered = new Set<() => void>();
 
-  /** Opens it, linked to its owner. Raises what the driver's start raises. */
+  /** Opens it, linked to its owner. `name`: the driver and its command. Raises what `start` raises. */
   constructor(
-    runtime: PortRuntime,
+    readonly runtime: PortRuntime,
     readonly driver: Driver,
-    { owner, name, command }: { owner: Pid; name: string; command: string },
-    options: PortOptions,
+    public owner: Pid,
+    readonly name: string,
+    readonly options: PortOptions,
+    start: (port: DriverPort) => DriverInstance,
   ) {
-    this.#runtime = runtime;
-    this.owner = owner;
-    this.name = name;
-    this.#binary = options.binary;
+    this.binaryControl = driver.binaryControl === true;
+    this.busy = new PortBusy(
+      () => this.isOpen && !this.#running,
+      (process) => runtime.tellSystemMonitor([process, 'busy_port', this.id]),
+    );
     this.id = runtime.makePort(this);
-    runtime.openPorts.add(this);
+    this.end = new DriverEnd(this);
+    runtime.opened(this);
     this.#running = true;
     try {
-      this.#instance = driver.start(this as unknown as DriverPort, command, options);
+      this.#instance = start(this.end);
     } catch (error) {
-      this.#drop();
+      runtime.dropPort(this.id);
       this.#transition('DONE');
+      this.end.close();
+      runtime.ended(this);
       throw error;
     }
-    this.connect(this.owner);
+    inEmergency(this.#instance);
+    this.connect(owner);
     this.#callbackEnded();
+  }
+
+  get isOpen(): boolean {
+    return this.#state.value === 'open';
+  }
+
+  /** Also for its driver. */
+  get isClosed(): boolean {
+    return this.#state.value === 'closed';
   }
 
   // ---- As a receiver
 
   /** `{Owner, {command, Data}}`, `{Owner, {connect, Pid}}`, `{Owner, close}`; anything else is a badsig. */
-  message(message: unknown, sender?: Sender): void {
-    if (this.#running) this.#postponed.push({ message, sender });
-    else this.#take(message, sender);
+  message(message: unknown, sender?: Sender): Promise<unknown> | undefined {
+    if (!this.isOpen) return undefined;
+    if (this.#running) {
+      this.#postponed.push(() => this.message(message, sender));
+      return undefined;
+    }
+    if (this.wouldSuspend(message)) {
+      return this.busy.suspendSender(sender, message, () => this.#take(message, sender));
+    }
+    this.#take(message, sender);
+    return undefined;
+  }
+
+  wouldSuspend(message: unknown): boolean {
+    return this.busy.holdsUp && isCommand(message) && this.isOpen;
   }
 
   signal(signal: Signal): void {
@@ -95,8 +131,7 @@ export class PortObject implements Receiver {
       case 'exit':
         return this.#takeExit(signal.from, signal.reason, signal.linked);
       case 'down':
-        // Ports monitor nobody.
-        return;
+        return this.#takeDown(signal.monitor);
     }
   }
 
@@ -104,26 +139,40 @@ export class PortObject implements Receiver {
 
   /** Raises badarg for what is no iodata, or what the driver refuses. */
   command(data: unknown, caller: Pid | undefined): void {
+    const instance = this.#instance as DriverInstance;
+    if (instance.outputv !== undefined) return this.#commandInPieces(data, caller);
     const bytes = toBytes(data);
-    this.#call(caller, () => this.#instance.output?.(bytes));
+    this.callback(caller, () => instance.output?.(bytes));
     this.bytesOut += bytes.length;
   }
 
+  /** As command, when the port is not busy any more, for a process that is suspended until then. */
+  commandLater(data: IoData, process: Actor): Promise<true> {
+    return this.busy.suspend<true>(
+      process,
+      () => {
+        this.command(data, process.pid);
+        return true;
+      },
+      () => {
+        throw badarg(`${this.id} is closed`);
+      },
+    );
+  }
+
   /** Raises badarg for a driver that knows no control, or refuses. */
-  control(operation: number, data: unknown, caller: Pid): Uint8Array | Promise<Uint8Array> {
+  control(operation: number, data: unknown, caller: Pid): Uint8Array | undefined | Promise<Uint8Array> {
     const bytes = toBytes(data);
-    if (!this.#instance.control) throw badarg();
+    const instance = this.#instance as DriverInstance;
+    if (!instance.control) throw badarg();
     // A driver that fails has ended its port; whoever called still gets an answer, and learns of it as others do.
-    const answer =
-      this.#call<Uint8Array | undefined | Promise<Uint8Array>>(caller, () =>
-        this.#instance.control?.(operation, bytes),
-      ) ?? Buffer.alloc(0);
-    return answer instanceof Uint8Array ? answer : this.#laterAnswer(answer);
+    const answer = this.callback(caller, () => instance.control?.(operation, bytes));
+    return answer === undefined || answer instanceof Uint8Array ? answer : this.#laterAnswer(answer);
   }
 
   /** Raises badarg for a driver that knows no call, refuses, or answers nothing. */
   call(operation: number, argument: unknown, caller: Pid): unknown {
-    const answer = this.#call(caller, () => this.#instance.call?.(operation, argument));
+    const answer = this.callback(caller, () => this.#instance?.call?.(operation, argument));
     if (answer === undefined) throw badarg();
     return answer;
   }
@@ -134,49 +183,129 @@ export class PortObject implements Receiver {
     owner.receiver?.signal({ type: 'link', from: this.id });
   }
 
-  /** Ends the port: exit signals, then 'DOWN', then the driver's stop. Without effect when that is under way. */
+  /**
+   * Ends the port: exit signals, then 'DOWN', then the driver's stop, which comes only when its queue is empty. Without
+   * effect when that is under way.
+   */
   close(reason: Reason): void {
     if (!this.#transition('CLOSE')) return;
     this.#exitReason = reason === 'kill' ? 'killed' : reason;
-    if (!this.#running) this.#end();
+    this.#flushes = reason !== 'kill';
+    if (!this.#running) this.#tellEnd();
   }
 
   /** What its driver adds to port_info. */
   driverInfo(): Readonly<Record<string, unknown>> {
-    return this.#call(undefined, () => this.#instance.info?.()) ?? {};
+    return this.callback(undefined, () => this.#instance?.info?.()) ?? {};
+  }
+
+  /** Suspends who has opened it until the driver says that it is ready. */
+  untilAcknowledged(opener: Actor): Promise<Port> {
+    this.#opener = opener.suspend<Port>();
+    this.#answerOpener();
+    return this.#opener.promise;
   }
 
   // ---- What its driver does
 
-  connected(): Pid {
-    return this.owner;
+  tellOwner(message: unknown): boolean {
+    const { receiver } = this.owner;
+    receiver?.message(message, this.id);
+    return receiver !== undefined;
   }
 
-  caller(): Pid | undefined {
-    return this.#caller;
+  /** Ends it at once, whatever is queued. */
+  fail(reason: Reason): void {
+    this.end.queue.clear();
+    // Its driver has not got as far as to be stopped.
+    if (this.#instance === undefined) return this.close(reason);
+    if (this.#state.value === 'flushing') return this.terminate();
+    if (this.isOpen) {
+      this.close(reason);
+      if (this.#running) this.#tellEnd();
+    }
   }
 
-  output(data: Buffer): void {
-    if (this.#state.value !== 'open') return;
-    this.bytesIn += data.length;
-    // Not list(...data): a call takes no more arguments than the stack has room for.
-    const term = this.#binary ? data : toList(Array.from(data));
-    this.owner.receiver?.message([this.id, ['data', term]], this.id);
+  /** driver_exit. */
+  exit(reason: Reason): void {
+    this.#unlinkOwner();
+    this.fail(reason);
   }
 
-  send_term(receiver: Pid, message: unknown): void {
-    receiver.receiver?.message(message, this.id);
+  acknowledge(error: unknown): void {
+    if (this.#acknowledged !== undefined) return;
+    this.#acknowledged = { error };
+    this.#answerOpener();
+    if (error !== undefined) this.exit('normal');
   }
 
-  failure_eof(): void {
-    this.close('normal');
+  /** Runs a callback of the driver, which may end its port. Raises badarg where that is what it throws. */
+  callback<T>(caller: Pid | undefined, run: () => T): T | undefined {
+    // Only a driver, or a guard of a receive, that calls functions of a process can get here.
+    if (this.#running) throw new Error('a callback of this port is running');
+    this.#running = true;
+    this.caller = caller;
+    try {
+      return run();
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      this.fail(exitReason(error));
+      return undefined;
+    } finally {
+      this.caller = undefined;
+      this.#callbackEnded();
+    }
   }
 
-  failure(reason: Reason): void {
-    this.close(reason);
+  /** A callback that nobody waits for, as of a timer; not when the port has ended. */
+  event(run: (instance: DriverInstance) => void): void {
+    if (this.isClosed) return;
+    if (this.#running) {
+      this.#postponed.push(() => this.event(run));
+      return;
+    }
+    try {
+      this.callback(undefined, () => run(this.#instance as DriverInstance));
+    } catch (error) {
+      this.fail(exitReason(error));
+    }
+  }
+
+  get instance(): DriverInstance | undefined {
+    return this.#instance;
+  }
+
+  /** Nothing is queued any more: one that only waited for that ends. */
+  drained(): void {
+    if (this.#state.value === 'flushing' && !this.#running) this.terminate();
+  }
+
+  /** The very end, also of one that flushes. */
+  terminate(): void {
+    if (!this.#transition('DONE')) return;
+    if (this.#instance) noEmergency(this.#instance);
+    try {
+      this.#instance?.stop?.();
+    } catch (error) {
+      process.emitWarning(`driver ${this.driver.name} failed to stop: ${inspect(error)}`, 'PortWarning');
+    }
+    this.end.close();
+    this.runtime.ended(this);
+    for (const giveUp of this.#unanswered) giveUp();
+    this.#acknowledged ??= { error: new ErlangError(this.#exitReason) };
+    this.#answerOpener();
+    if (this.#answersClose) this.tellOwner([this.id, 'closed']);
   }
 
   // ---- Inside
+
+  #commandInPieces(data: unknown, caller: Pid | undefined): void {
+    const pieces = toPieces(data);
+    let size = 0;
+    for (const { length } of pieces) size += length;
+    this.callback(caller, () => this.#instance?.outputv?.(pieces, size));
+    this.bytesOut += size;
+  }
 
   #take(message: unknown, sender: Sender | undefined): void {
     const request = parseRequest(message);
@@ -218,34 +347,22 @@ export class PortObject implements Receiver {
     this.close(reason);
   }
 
-  /** Runs a callback of the driver, which may end its port. Raises badarg where that is what it throws. */
-  #call<T>(caller: Pid | undefined, callback: () => T): T | undefined {
-    // Only a driver, or a guard of a receive, that calls functions of a process can get here.
-    if (this.#running) throw new Error('a callback of this port is running');
-    this.#running = true;
-    this.#caller = caller;
-    try {
-      return callback();
-    } catch (error) {
-      if (isRefusal(error)) throw error;
-      this.close(exitReason(error));
-      return undefined;
-    } finally {
-      this.#caller = undefined;
-      this.#callbackEnded();
-    }
+  #takeDown(monitor: Monitor): void {
+    if (this.end.endMonitor(monitor)) this.event((instance) => instance.process_exit?.(monitor));
   }
 
   /** Does what had to wait for it. */
   #callbackEnded(): void {
     this.#running = false;
-    if (this.#state.value === 'closing') return this.#end();
+    if (this.#state.value === 'closing') return this.#tellEnd();
+    if (this.end.queue.size === 0) this.drained();
     // Not from within itself: drivers may play ping-pong for longer than the stack is deep.
-    if (this.#catchingUp) return;
+    if (this.#postponed.length > 0 && !this.#catchingUp) this.#catchUp();
+  }
+
+  #catchUp(): void {
     this.#catchingUp = true;
-    for (const { message, sender } of this.#postponed) {
-      if (this.#state.value === 'open') this.#take(message, sender);
-    }
+    for (const run of this.#postponed) run();
     this.#postponed = [];
     this.#catchingUp = false;
   }
@@ -256,34 +373,38 @@ export class PortObject implements Receiver {
       const giveUp = (): void => reject(badarg());
       this.#unanswered.add(giveUp);
       const settled = answer.then(resolve, (error: unknown) => {
-        if (!isRefusal(error)) this.close(exitReason(error));
+        if (!isRefusal(error)) this.fail(exitReason(error));
         giveUp();
       });
       void settled.then(() => this.#unanswered.delete(giveUp));
     });
   }
 
-  #end(): void {
-    this.#drop();
+  #answerOpener(): void {
+    if (this.#opener === undefined || this.#acknowledged === undefined) return;
+    const { error } = this.#acknowledged;
+    if (error === undefined) this.#opener.resolve(this.id);
+    else this.#opener.reject(error);
+  }
+
+  #unlinkOwner(): void {
+    this.links.delete(this.owner);
+    this.owner.receiver?.signal({ type: 'unlink', from: this.id });
+  }
+
+  /** For everybody but its driver, and who asks that, this is the end. */
+  #tellEnd(): void {
+    this.runtime.dropPort(this.id);
+    this.end.endMonitors();
     this.links.breakAll(this.id, this.#exitReason);
     this.watchers.tellAll(this.#exitReason);
-    try {
-      this.#instance.stop?.();
-    } catch (error) {
-      process.emitWarning(`driver ${this.driver.name} failed to stop: ${inspect(error)}`, 'PortWarning');
-    }
-    this.#transition('DONE');
-    for (const giveUp of this.#unanswered) giveUp();
-    if (this.#answersClose) this.owner.receiver?.message([this.id, 'closed'], this.id);
+    this.busy.abandon();
+    if (!this.#flushes || this.end.queue.size === 0) return this.terminate();
+    this.#transition('FLUSH');
+    this.event((instance) => instance.flush?.());
   }
 
-  /** Nobody finds it any more, neither by its identifier nor by its name. */
-  #drop(): void {
-    this.#runtime.dropPort(this.id);
-    this.#runtime.openPorts.delete(this);
-  }
-
-  #transition(type: 'CLOSE' | 'DONE'): boolean {
+  #transition(type: 'CLOSE' | 'FLUSH' | 'DONE'): boolean {
     this.#state = portLifecycle.transition(this.#state, { type });
     return this.#state.changed === true;
   }
@@ -291,21 +412,4 @@ export class PortObject implements Receiver {
 
 function isRefusal(error: unknown): boolean {
   return error instanceof ErlangError && error.reason === 'badarg';
-}
-
-type Request =
-  | { owner: Pid; type: 'command'; data: unknown }
-  | { owner: Pid; type: 'connect'; pid: Pid }
-  | { owner: Pid; type: 'close' };
-
-function parseRequest(message: unknown): Request | undefined {
-  if (!isTuple(message) || message.length !== 2) return undefined;
-  const [owner, what] = message;
-  if (!(owner instanceof Pid)) return undefined;
-  if (what === 'close') return { owner, type: 'close' };
-  if (!isTuple(what) || what.length !== 2) return undefined;
-  const [verb, argument] = what;
-  if (verb === 'command') return { owner, type: 'command', data: argument };
-  if (verb === 'connect' && argument instanceof Pid) return { owner, type: 'connect', pid: argument };
-  return undefined;
 }

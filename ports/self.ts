@@ -1,5 +1,6 @@
-import { badarg } from '../actors/errors.js';
+import { badarg, ErlangError } from '../actors/errors.js';
 import { type AnyMessage, Pid, Port, type Reference } from '../actors/identifiers.js';
+import { parseFlags } from '../actors/options.js';
 import { Process } from '../actors/process.js';
 import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
 import { type List, list, toList } from '../actors/term.js';
@@ -9,6 +10,7 @@ import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from 
 import { type PortName, parsePortName } from './port-name.js';
 import { type PortOption, parsePortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
+import { posixName } from './posix.js';
 
 export type { PortInfo } from './port-info.js';
 export type { PortName } from './port-name.js';
@@ -28,7 +30,8 @@ export class Self<M = AnyMessage> extends Process<M> {
 
   /**
    * Opens a port on a driver. The caller becomes its owner and is linked to it. Where the driver ends the port while
-   * it starts, that is an exit signal as any other.
+   * it starts, that is an exit signal as any other. On a driver that takes its time to start (useInitAck) the answer is a
+   * promise of the port: await it.
    * @throws badarg for an unknown driver or option, or whatever the driver's start raises
    */
   open_port(name: PortName, options: readonly PortOption[] = []): Port {
@@ -37,24 +40,43 @@ export class Self<M = AnyMessage> extends Process<M> {
     const parsed = parsePortName(name, (each) => drivers.has(each));
     const driver = drivers.get(parsed.driver);
     if (!driver) throw badarg(`there is no driver ${parsed.driver}`);
-    const { id } = new PortObject(
-      this.runtime,
-      driver,
-      { ...parsed, owner: this.pid },
-      parsePortOptions(options, driver, parsed),
-    );
+    const parsedOptions = parsePortOptions(options, driver, parsed);
+    const opened = this.runtime.openPort(driver, this.pid, parsed.name, parsedOptions, (port) => {
+      try {
+        return driver.start(port, parsed.command, parsedOptions);
+      } catch (error) {
+        throw isPosix(error) ? new ErlangError(posixName(error), error.message) : error;
+      }
+    });
     this.ensureAlive();
-    return id;
+    return driver.useInitAck ? (opened.untilAcknowledged(this) as never) : opened.id;
   }
 
   /**
    * Gives data to the port's driver; anybody may. Nothing says whether it has arrived anywhere: on a tube, a packet
    * that finds the ring full is dropped and counted.
-   * @throws badarg for a closed port, for what is no iodata, and for what the driver refuses (a tube: 0 or more
-   * than 4096 bytes); nothing has been sent then
+   *
+   * A port that is busy suspends its caller: then the answer is **a promise** of true, **to be awaited**. With `nosuspend`
+   * it is false instead, and nothing is sent; with `force` it is sent all the same.
+   * @throws badarg for a closed port, also where it closes before a promise is settled; for what is no iodata, and for
+   * what the driver refuses (a tube: 0 or more than 4096 bytes); nothing has been sent then. notsup for `force` on a
+   * driver that is not softBusy
    */
-  port_command(port: Port | string, data: IoData): true {
+  port_command(port: Port | string, data: IoData): true | Promise<true>;
+  port_command(port: Port | string, data: IoData, options: readonly CommandOption[]): boolean | Promise<true>;
+  port_command(
+    port: Port | string,
+    data: IoData,
+    options?: readonly CommandOption[],
+  ): boolean | Promise<true> {
+    const flags = options === undefined ? NO_FLAGS : parseFlags(options, COMMAND_OPTIONS);
     const found = this.findPort(port);
+    const forced = flags.includes('force');
+    if (forced && !found.driver.softBusy) throw new ErlangError('notsup');
+    if (!forced && found.busy.holdsUp) {
+      if (!flags.includes('nosuspend')) return found.commandLater(data, this);
+      if (found.busy.isSet) return false;
+    }
     found.command(data, this.pid);
     this.ensureAlive();
     return true;
@@ -66,10 +88,11 @@ export class Self<M = AnyMessage> extends Process<M> {
    * @throws badarg for a closed port, also where it closes before a promise is settled
    */
   port_control(port: Port | string, operation: number, data: IoData): Bytes | Promise<Bytes> {
-    const found = this.findPort(port);
+    const found = this.findPort(port, 'or flushing');
     checkOperation(operation);
     const answer = found.control(operation, data, this.pid);
     this.ensureAlive();
+    if (answer === undefined) return list();
     if (answer instanceof Uint8Array) return toAnswer(found, answer);
     const suspension = this.suspend<Bytes>();
     answer.then(
@@ -81,7 +104,7 @@ export class Self<M = AnyMessage> extends Process<M> {
 
   /** As port_control, but a term for a term; drivers that know it do not wait. */
   port_call(port: Port | string, operation: number, argument: unknown): unknown {
-    const found = this.findPort(port);
+    const found = this.findPort(port, 'or flushing');
     checkOperation(operation);
     const answer = found.call(operation, argument, this.pid);
     this.ensureAlive();
@@ -115,8 +138,8 @@ export class Self<M = AnyMessage> extends Process<M> {
   port_info(port: Port | string, item?: string): unknown {
     this.ensureAlive();
     if (!(port instanceof Port) && typeof port !== 'string') throw badarg();
-    const { receiver } = (typeof port === 'string' ? this.runtime.whereis(port) : port) ?? {};
-    return portInfo(receiver instanceof PortObject ? receiver : undefined, item);
+    const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
+    return portInfo(id instanceof Port ? this.runtime.openPorts.get(id) : undefined, item);
   }
 
   /** Keeps a term with the port, for anybody to {@link port_get_data}. */
@@ -130,19 +153,46 @@ export class Self<M = AnyMessage> extends Process<M> {
     return this.findPort(port).data;
   }
 
-  /** The open ports of this runtime. */
+  /** The open ports of this runtime, and those that are closed and still flush their queue. */
   ports(): List<Port> {
     this.ensureAlive();
-    return list(...Array.from(this.runtime.openPorts, ({ id }) => id));
+    return toList([...this.runtime.openPorts.keys()]);
   }
 
-  private findPort(port: Port | string): PortObject {
+  /**
+   * Who is told `{monitor, Pid, busy_port, Port}` of each process that a busy port suspends: the one option there is. With
+   * `undefined` or no option nobody is. Answers the former setting.
+   */
+  system_monitor(): 'undefined' | [Pid, List<'busy_port'>];
+  system_monitor(
+    monitor: Pid | 'undefined',
+    options?: readonly 'busy_port'[],
+  ): 'undefined' | [Pid, List<'busy_port'>];
+  system_monitor(...setting: [monitor?: Pid | 'undefined', options?: readonly 'busy_port'[]]): unknown {
+    this.ensureAlive();
+    const { runtime } = this;
+    const [monitor, options = []] = setting;
+    const former = runtime.systemMonitor;
+    if (setting.length > 0) {
+      const isOn = parseFlags(options, ['busy_port']).length > 0;
+      if (monitor !== 'undefined' && monitor?.receiver === undefined)
+        throw badarg('that is no living process');
+      runtime.systemMonitor = isOn && monitor instanceof Pid ? monitor : undefined;
+    }
+    return former?.receiver === undefined ? 'undefined' : [former, list('busy_port')];
+  }
+
+  /** Raises badarg for one that is closed; its driver can still be asked while it flushes. */
+  private findPort(port: Port | string, state?: 'or flushing'): PortObject {
     this.ensureAlive();
     const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
     if (!(id instanceof Port))
       throw badarg(typeof port === 'string' ? `no port is registered as ${port}` : 'that is no port');
-    if (!(id.receiver instanceof PortObject)) throw badarg(`${id} is closed`);
-    return id.receiver;
+    const { receiver } = id;
+    if (receiver instanceof PortObject) return receiver;
+    const flushing = state === undefined ? undefined : this.runtime.openPorts.get(id);
+    if (flushing === undefined) throw badarg(`${id} is closed`);
+    return flushing;
   }
 }
 
@@ -166,8 +216,18 @@ export interface Self<M> extends Process<M> {
   ): SpawnAnswer<N, O>;
 }
 
+export type CommandOption = 'force' | 'nosuspend';
+const COMMAND_OPTIONS: readonly CommandOption[] = ['force', 'nosuspend'];
+const NO_FLAGS: readonly CommandOption[] = [];
+
 /** A port_control answer. */
 export type Bytes = Buffer | List<number>;
+
+/** An error of the operating system, as Node raises it. */
+function isPosix(error: unknown): error is NodeJS.ErrnoException {
+  const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
+  return typeof code === 'string' && typeof errno === 'number';
+}
 
 function checkOperation(operation: unknown): void {
   if (typeof operation !== 'number' || operation >>> 0 !== operation) {
@@ -176,6 +236,6 @@ function checkOperation(operation: unknown): void {
 }
 
 function toAnswer(port: PortObject, bytes: Uint8Array): Bytes {
-  if (!port.driver.binaryControl) return toList(Array.from(bytes));
+  if (!port.binaryControl) return toList(Array.from(bytes));
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes);
 }

@@ -267,7 +267,7 @@ describe('a callback that throws', () => {
 });
 
 describe('callbacks never overlap', () => {
-  test('a port that ends in a callback does so after it; what is output in between is dropped', async () => {
+  test('a port that its driver ends in a callback ends at once; what is output after is dropped', async () => {
     const driver = addDriver({
       output: () => {
         driver.port().output(Buffer.from('before'));
@@ -287,7 +287,7 @@ describe('callbacks never overlap', () => {
         ['EXIT', port, 'first'],
       ]);
     });
-    expect(log).toEqual(['end of output', 'stop']);
+    expect(log).toEqual(['stop', 'end of output']);
   });
 
   test('messages that the driver sends its own port wait, in order', async () => {

@@ -1,0 +1,59 @@
+import { inspect } from 'node:util';
+import type { Driver } from './driver.js';
+
+/** Drivers by name, and how many ports each has: one that is removed finishes after its last port. */
+export class DriverTable {
+  readonly #drivers = new Map<string, Driver>();
+  readonly #ports = new Map<Driver, number>();
+  readonly #removed = new Set<Driver>();
+
+  /** One of the same name is removed. Raises what init raises; nothing has changed then. */
+  add(driver: Driver): void {
+    if (this.#drivers.get(driver.name) === driver) return;
+    if (!this.#removed.delete(driver)) driver.init?.();
+    this.remove(driver.name);
+    this.#drivers.set(driver.name, driver);
+  }
+
+  /** Its ports go on. Answers the driver, when there was one. */
+  remove(name: string): Driver | undefined {
+    const driver = this.#drivers.get(name);
+    if (driver === undefined) return undefined;
+    this.#drivers.delete(name);
+    this.#removed.add(driver);
+    this.#finishIfUnused(driver);
+    return driver;
+  }
+
+  removeAll(): void {
+    for (const name of [...this.#drivers.keys()]) this.remove(name);
+  }
+
+  get(name: string): Driver | undefined {
+    return this.#drivers.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#drivers.has(name);
+  }
+
+  opened(driver: Driver): void {
+    this.#ports.set(driver, (this.#ports.get(driver) ?? 0) + 1);
+  }
+
+  ended(driver: Driver): void {
+    const left = (this.#ports.get(driver) ?? 0) - 1;
+    if (left > 0) this.#ports.set(driver, left);
+    else this.#ports.delete(driver);
+    this.#finishIfUnused(driver);
+  }
+
+  #finishIfUnused(driver: Driver): void {
+    if (this.#ports.has(driver) || !this.#removed.delete(driver)) return;
+    try {
+      driver.finish?.();
+    } catch (error) {
+      process.emitWarning(`driver ${driver.name} failed to finish: ${inspect(error)}`, 'PortWarning');
+    }
+  }
+}
