@@ -1,4 +1,6 @@
 import { echoDriver } from '../ports/drivers/echo.js';
+import { fdDriver } from '../ports/drivers/fd.js';
+import { spawnDriver } from '../ports/drivers/spawn.js';
 import { tubeDriver } from '../ports/drivers/tube.js';
 import { PortRuntime } from '../ports/port-runtime.js';
 import type { Self } from '../ports/self.js';
@@ -12,6 +14,8 @@ export class DomainRuntime extends PortRuntime {
   ) {
     super(options);
     this.addDriver(echoDriver);
+    this.addDriver(spawnDriver);
+    this.addDriver(fdDriver);
     this.addDriver(tubeDriver(hypervisor));
   }
 }

@@ -31,6 +31,7 @@ export class Descriptors implements DriverInstance {
   #isBusy = false;
   /** epoll does not know files of disks, and /dev/null: these can always be read. */
   #isAlwaysReady = false;
+  #isAtEnd = false;
 
   constructor(
     protected readonly port: DriverPort,
@@ -56,40 +57,45 @@ export class Descriptors implements DriverInstance {
     if (ends.output === undefined) return port.failure_posix('EBADF');
     const pieces = header.length === 0 ? data : [header, ...data];
     const all = header.length + size;
-    const written = port.sizeq() > 0 ? 0 : this.#write(ends.output, pieces);
-    if (written === undefined || written === all) return;
+    const written = port.sizeq() > 0 ? 0 : write(ends.output, pieces);
+    if (typeof written !== 'number') return port.failure_posix(written);
+    if (written === all) return;
     if (port.sizeq() === 0) port.select(ends.output, ERL_DRV_WRITE | ERL_DRV_USE_NO_CALLBACK, true);
-    // A copy, as the data stay the sender's.
-    port.enqv([Buffer.concat(pieces)], written);
+    port.enq(copyOfRest(pieces, written, all));
     this.#queueChanged();
   }
 
   ready_output(output: number): void {
-    const { port } = this;
-    const written = this.#write(output, port.peekq());
-    if (written === undefined) return;
+    const { port, ends } = this;
+    const written = write(output, port.peekq());
+    if (typeof written !== 'number') {
+      // A program that has ended is seen at both ends: what there is to read, and that there is no more, comes first.
+      if (ends.input !== undefined) this.ready_input(ends.input);
+      return port.failure_posix(written);
+    }
     if (port.deq(written) === 0) port.select(output, ERL_DRV_WRITE, false);
     this.#queueChanged();
   }
 
   ready_input(input: number): void {
     const { port } = this;
+    if (this.#isAtEnd) return;
     let bytes: Buffer | undefined;
     try {
       bytes = readSome(input);
     } catch (error) {
       return port.failure_posix(error as PosixError);
     }
-    if (bytes?.length === 0) return this.#endOfInput(input);
     if (bytes === undefined) return;
+    if (bytes.length === 0) return this.#endOfInput(input);
     if (this.#packets === undefined) port.output(bytes);
     else for (const packet of this.#packets.push(bytes)) port.output(packet);
   }
 
   timeout(): void {
     if (!this.#isAlwaysReady) return;
-    this.port.set_timer(0);
     this.ready_input(this.ends.input as number);
+    if (!this.#isAtEnd) this.port.set_timer(0);
   }
 
   stop(): void {
@@ -106,20 +112,9 @@ export class Descriptors implements DriverInstance {
   }
 
   #endOfInput(input: number): void {
-    if (this.#isAlwaysReady) this.port.cancel_timer();
-    else this.port.select(input, ERL_DRV_READ, false);
+    this.#isAtEnd = true;
+    if (!this.#isAlwaysReady) this.port.select(input, ERL_DRV_READ, false);
     this.eof();
-  }
-
-  /** How many bytes there was room for; undefined when that has ended the port. */
-  #write(output: number, pieces: readonly Uint8Array[]): number | undefined {
-    try {
-      return writevSync(output, pieces.slice(0, MOST_PIECES));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
-      this.port.failure_posix(error as PosixError);
-      return undefined;
-    }
   }
 
   #queueChanged(): void {
@@ -127,8 +122,29 @@ export class Descriptors implements DriverInstance {
     if (busyLimitsPort === 'disabled') return;
     const [low, high] = busyLimitsPort;
     const size = this.port.sizeq();
-    if (this.#isBusy ? size >= Math.min(low, high) : size < high) return;
+    if (this.#isBusy ? size >= low : size < high) return;
     this.#isBusy = !this.#isBusy;
     this.port.set_busy(this.#isBusy);
   }
+}
+
+/** How many bytes there was room for. */
+function write(fd: number, pieces: readonly Uint8Array[]): number | NodeJS.ErrnoException {
+  try {
+    return writevSync(fd, pieces.slice(0, MOST_PIECES));
+  } catch (error) {
+    const failure = error as NodeJS.ErrnoException;
+    return failure.code === 'EAGAIN' ? 0 : failure;
+  }
+}
+
+/** Without the first `skip` bytes, as those that are given to a port stay the sender's. */
+function copyOfRest(pieces: readonly Uint8Array[], skip: number, size: number): Buffer {
+  const copy = Buffer.allocUnsafe(size - skip);
+  let at = -skip;
+  for (const piece of pieces) {
+    if (at + piece.length > 0) copy.set(at < 0 ? piece.subarray(-at) : piece, Math.max(at, 0));
+    at += piece.length;
+  }
+  return copy;
 }

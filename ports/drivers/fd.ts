@@ -10,6 +10,7 @@ import { Descriptors, type Ends } from './descriptors.js';
  */
 export const fdDriver: Driver = {
   name: 'fd',
+  options: ['busy_limits_port'],
   start(port, _command, options) {
     if (options.fds === undefined) throw badarg('descriptors are opened as {fd, In, Out}');
     const [input, output] = options.fds;

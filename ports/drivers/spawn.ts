@@ -14,6 +14,7 @@ import { Descriptors, type Ends } from './descriptors.js';
  */
 export const spawnDriver: Driver = {
   name: 'spawn',
+  options: ['exit_status', 'busy_limits_port'],
   start(port, command, options) {
     const file = options.opened === 'spawn_executable' ? executable(command) : SHELL;
     const pipes = new Pipes(options);
@@ -81,10 +82,10 @@ class Program extends Descriptors {
     );
   }
 
-  /** Also on exit, a program's child may still be writing; and who has closed its output may still be running. */
   protected override eof(): void {
     this.#isEof = true;
-    this.#endWhenOver();
+    if (this.options.exitStatus) this.#endWhenOver();
+    else super.eof();
   }
 
   override stop(): void {
@@ -96,17 +97,14 @@ class Program extends Descriptors {
 
   #exited(status: number): void {
     this.#status = status;
-    this.#endWhenOver();
+    if (this.options.exitStatus) this.#endWhenOver();
   }
 
+  /** When it has exited its children may still write, and when they have closed its output it may still run. */
   #endWhenOver(): void {
-    const { port, options } = this;
-    if (!this.#isEof) return;
-    if (options.exitStatus) {
-      if (this.#status === undefined) return;
-      port.output_term([port.id, ['exit_status', this.#status]]);
-    }
-    port.failure_eof();
+    if (!this.#isEof || this.#status === undefined) return;
+    this.port.output_term([this.port.id, ['exit_status', this.#status]]);
+    super.eof();
   }
 }
 
