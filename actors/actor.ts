@@ -74,6 +74,11 @@ export abstract class Actor implements Receiver {
     return this.suspensions === undefined || this.suspensions.size === 0 ? 'runnable' : 'suspended';
   }
 
+  /** Its inside is the runtime's, and long. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Self ${this.pid}${this.registeredName === undefined ? '' : ` ${this.registeredName}`}`;
+  }
+
   // ---- What others can tell it: the receiver
 
   message(message: unknown): undefined {
@@ -314,7 +319,7 @@ export abstract class Actor implements Receiver {
     const { registeredName: name } = this;
     const reason = exitReason(thrown);
     this.die(reason);
-    if (isCrash(thrown)) this.runtime.onCrash(new Crash(this.pid, name, reason, thrown));
+    if (isCrash(thrown)) this.runtime.report(new Crash(this.pid, name, reason, thrown));
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Actor, demonitor } from './actor.js';
 import { isNameOnNode, type NameOnNode } from './destination.js';
 import { badarg, ErlangError, ErlangExit, ErlangThrow } from './errors.js';
+import { formatShort } from './format.js';
 import { Pid, Port, Reference } from './identifiers.js';
 import { Links } from './links.js';
 import { Monitor, type MonitorOption, Monitors, parseMonitorOptions } from './monitors.js';
@@ -73,7 +74,9 @@ export abstract class Bonded extends Actor {
   monitor(kind: 'port', item: Port | string | NameOnNode, options?: readonly MonitorOption[]): Reference;
   monitor(kind: 'process' | 'port', item: unknown, options: readonly MonitorOption[] = []): Reference {
     this.ensureAlive();
-    if (kind !== 'process' && kind !== 'port') throw badarg();
+    if (kind !== 'process' && kind !== 'port') {
+      throw badarg(`what is monitored is a 'process' or a 'port', not ${formatShort(kind)}`);
+    }
     const { alias, tag } = parseMonitorOptions(options);
     const Kind = kind === 'process' ? Pid : Port;
     const { object, receiver, missing } = this.findMonitored(Kind, item);
@@ -96,7 +99,7 @@ export abstract class Bonded extends Actor {
    */
   demonitor(ref: Reference, options: readonly ('flush' | 'info')[] = []): boolean {
     this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
+    checkReference(ref);
     parseFlags(options, ['flush', 'info']);
     const monitor = this.endMonitor(ref);
     demonitor(monitor);
@@ -118,14 +121,17 @@ export abstract class Bonded extends Actor {
   /** Answers whether it was an active alias of this process. What came through it before stays in the mailbox. */
   unalias(ref: Reference): boolean {
     this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
+    checkReference(ref);
     return this.endAlias(ref);
   }
 
   private findMonitored(Kind: typeof Pid | typeof Port, item: unknown): Monitored {
     if (item instanceof Kind) return { object: item, receiver: item.receiver, missing: 'noproc' };
     const object = typeof item === 'string' ? ([item, this.runtime.node] as const) : item;
-    if (!isNameOnNode(object)) throw badarg();
+    if (!isNameOnNode(object)) {
+      const kind = Kind === Pid ? 'pid' : 'port';
+      throw badarg(`${formatShort(item)} is no ${kind}, no name and no [name, node]`);
+    }
     const [name, node] = object;
     if (node !== this.runtime.node && this.runtime.node === NO_NODE)
       throw badarg('this is not part of a cluster');
@@ -147,7 +153,14 @@ interface Monitored {
 
 /** Raises badarg. */
 export function checkProcessOrPort(term: unknown): asserts term is Pid | Port {
-  if (!(term instanceof Pid) && !(term instanceof Port)) throw badarg();
+  if (!(term instanceof Pid) && !(term instanceof Port)) {
+    throw badarg(`${formatShort(term)} is no pid and no port`);
+  }
+}
+
+/** Raises badarg. */
+export function checkReference(term: unknown): asserts term is Reference {
+  if (!(term instanceof Reference)) throw badarg(`${formatShort(term)} is no reference`);
 }
 
 /** Whatever tag the monitor has. */

@@ -1,19 +1,51 @@
-import { dirname, join, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { ErlangError, ErlangExit, ErlangThrow, isError, stackOf } from './errors.js';
+import { formatReason, formatShort } from './format.js';
 import type { Pid } from './identifiers.js';
+import { isOfProgram, ROOTS, toPath } from './places.js';
 import type { Reason } from './signal.js';
+
+/**
+ * What a report tells of: a process that crashed, or as OTP's supervisors word theirs, a child that could not be
+ * started, and a supervisor that gives up.
+ */
+export type CrashKind = 'crash' | 'start_error' | 'shutdown';
+
+/** What is known of a process besides; see {@link noteContext}. */
+export interface CrashContext {
+  /** The name it is known by, where it has not registered it, or not any more. */
+  readonly name?: string;
+  /** The last message of a behaviour: `['call', request, pid]`, `['cast', request]`, `['info', message]` ... */
+  readonly lastMessage?: unknown;
+  /** The state of a gen_statem, without its data. */
+  readonly state?: unknown;
+}
 
 /** A process that ended with an error or throw that nobody caught. `${crash}` is its report. */
 export class Crash {
+  readonly name: string | undefined;
+  /** The last message of a behaviour: `['call', request, pid]`, `['cast', request]`, `['info', message]` ... */
+  readonly lastMessage: unknown;
+  /** The state of a gen_statem. */
+  readonly state: unknown;
+
   constructor(
     readonly pid: Pid,
-    readonly name: string | undefined,
+    name: string | undefined,
     readonly reason: Reason,
     /** What was thrown: mostly an Error. */
     readonly thrown: unknown,
-  ) {}
+  ) {
+    const context = contexts.get(pid);
+    this.name = name ?? context?.name;
+    this.lastMessage = context?.lastMessage;
+    this.state = context?.state;
+  }
+
+  get kind(): CrashKind {
+    return 'crash';
+  }
 
   /**
    * Where it was raised, as `file:line:column`: of the stack the first place that is the program's and not this
@@ -22,27 +54,53 @@ export class Crash {
   get position(): string | undefined {
     if (!isError(this.thrown)) return undefined;
     const places = [...stackOf(this.thrown).matchAll(PLACE)].map(([, place = '']) => toPath(place));
-    return places.find((place) => !['node:', ...OWN].some((start) => place.startsWith(start)));
+    return places.find(isOfProgram);
   }
 
   toString(): string {
-    const { pid, name, position } = this;
-    const who = name === undefined ? `${pid}` : `${pid} (${name})`;
-    return `Error in process ${who}${position === undefined ? '' : ` at ${position}`}: ${this.why()}`;
+    const { position, lastMessage, state } = this;
+    let text = `Error in process ${this.who}${position === undefined ? '' : ` at ${position}`}: ${this.why}`;
+    if (lastMessage !== undefined) text += `\n    its last message: ${formatShort(lastMessage)}`;
+    if (state !== undefined) text += `\n    its state: ${formatShort(state)}`;
+    return text;
   }
 
-  private why(): string {
-    const { thrown, reason } = this;
+  protected get who(): string {
+    return this.name === undefined ? `${this.pid}` : `${this.pid} (${this.name})`;
+  }
+
+  protected get why(): string {
+    const { thrown } = this;
+    if (!isError(thrown)) return `threw ${show(thrown)}, which is no Error`;
     // What these have beside their stack is said in it.
     const isOurs = [ErlangError, ErlangExit, ErlangThrow].some((ours) => thrown instanceof ours);
-    const text = (isOurs && stackOf(thrown as Error)) || show(isError(thrown) ? thrown : reason);
+    const text = (isOurs && stackOf(thrown)) || show(thrown);
     return text.replace(MACHINERY, '$1');
   }
 }
 
+/** Whether it was the cause of a crash that has been told: once is enough. */
+export function isReported(thrown: unknown): boolean {
+  return isError(thrown) && reported.has(thrown);
+}
+
+/** @internal */
+export function noteReported({ thrown }: Crash): void {
+  if (isError(thrown)) reported.add(thrown);
+}
+
+const reported = new WeakSet<Error>();
+
+/** Remembers what its crash is to tell, should there be one. */
+export function noteContext(pid: Pid, context: CrashContext): void {
+  contexts.set(pid, { ...contexts.get(pid), ...context });
+}
+
+const contexts = new WeakMap<Pid, CrashContext>();
+
 function show(term: unknown): string {
   try {
-    return inspect(term);
+    return isError(term) ? inspect(term) : typeof term === 'string' ? inspect(term) : formatReason(term);
   } catch {
     return 'what cannot be shown';
   }
@@ -55,10 +113,6 @@ export function printCrash(crash: Crash): void {
 
 const PLACE = /^\s+at .*?\(?((?:file:|node:|\/|[A-Za-z]:\\)[^()\n]*:\d+:\d+)\)?$/gm;
 
-/** Where this is built, and what source maps say it was built from. */
-const ROOTS = [dirname(__dirname), dirname(dirname(__dirname))];
-const OWN = ROOTS.flatMap((root) => ['actors', 'ports', 'lib'].map((layer) => join(root, layer) + sep));
-
 /** Lines of a stack that are the same for each process. */
 const RUNNERS = ROOTS.flatMap((root) => ['actor.', 'runtime.'].map((file) => join(root, 'actors', file)));
 const MACHINERY = new RegExp(
@@ -68,10 +122,4 @@ const MACHINERY = new RegExp(
 
 function escapePattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-}
-
-function toPath(place: string): string {
-  if (!place.startsWith('file:')) return place;
-  const [, url = '', where = ''] = /^(.*?)((?::\d+){2})$/.exec(place) ?? [];
-  return fileURLToPath(url) + where;
 }

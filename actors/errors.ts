@@ -1,33 +1,57 @@
 /** What Erlang code can raise, as JavaScript errors, and how an uncaught one becomes an exit reason. */
-import { inspect, types } from 'node:util';
+import { types } from 'node:util';
+import { formatReason } from './format.js';
+import type { Pid } from './identifiers.js';
 import type { Reason } from './signal.js';
-import { type List, list } from './term.js';
+import { isList, type List, list } from './term.js';
+
+// Reasons are said in the message, so they are no properties of their own, which Node would print once more. Where a
+// reason is of an error that was raised in this OS process, that error is the `cause`.
 
 /** `error(Reason)`: something is wrong with the program or its arguments, e.g. `badarg`, `noproc`. */
 export class ErlangError extends Error {
+  readonly #reason: Reason;
+
   /** `message` says more to a person than the reason does; it is no part of the reason. */
-  constructor(
-    readonly reason: Reason,
-    message = readable(reason),
-  ) {
-    super(message);
+  constructor(reason: Reason, message = formatReason(reason)) {
+    super(message, causeOf(reason));
     this.name = 'ErlangError';
+    this.#reason = reason;
+  }
+
+  get reason(): Reason {
+    return this.#reason;
   }
 }
 
 /** `exit(Reason)`: the process wants to end. Can be caught; uncaught it ends the process, silently. */
 export class ErlangExit extends Error {
-  constructor(readonly reason: Reason) {
-    super(readable(reason));
+  readonly #reason: Reason;
+
+  /** As of an {@link ErlangError}. */
+  constructor(reason: Reason, message = formatReason(reason)) {
+    super(message, causeOf(reason));
     this.name = 'ErlangExit';
+    this.#reason = reason;
+  }
+
+  get reason(): Reason {
+    return this.#reason;
   }
 }
 
 /** `throw(Value)`: a non-local return. Throwing a value that is no `Error` means the same. */
 export class ErlangThrow extends Error {
-  constructor(readonly value: unknown) {
-    super(readable(value));
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    super(formatReason(value));
     this.name = 'ErlangThrow';
+    this.#value = value;
+  }
+
+  get value(): unknown {
+    return this.#value;
   }
 }
 
@@ -37,10 +61,20 @@ export class ErlangThrow extends Error {
  */
 export class ProcessExit extends Error {
   readonly code = 'ERR_PROCESS_EXIT';
+  readonly #reason: Reason;
 
-  constructor(readonly reason: Reason) {
-    super(`the process has exited: ${readable(reason)}`);
+  /** `pid`: whose program it stops. */
+  constructor(
+    reason: Reason,
+    readonly pid?: Pid,
+  ) {
+    super(`${pid ?? 'the process'} has exited: ${formatReason(reason)}`, causeOf(reason));
     this.name = 'ProcessExit';
+    this.#reason = reason;
+  }
+
+  get reason(): Reason {
+    return this.#reason;
   }
 }
 
@@ -98,7 +132,12 @@ export function isError(thrown: unknown): thrown is Error {
 
 /** Only errors and throws are worth a report: exit/1 is a normal way to end. */
 export function isCrash(thrown: unknown): boolean {
-  return !(thrown instanceof ErlangExit);
+  try {
+    return !(thrown instanceof ErlangExit);
+  } catch {
+    // A revoked proxy cannot even be asked.
+    return true;
+  }
 }
 
 /** An Erlang stack trace: `[module, function, arity, list(['file', binary], ['line', n])]`; arities are unknown: 0. */
@@ -111,7 +150,34 @@ export function stacktrace(error: Error): List {
     const module = /([^/\\]*?)(\.[^./\\]*)?$/.exec(file)?.[1] ?? file;
     frames.push([module, called, 0, list(['file', Buffer.from(file)], ['line', Number(row)])]);
   }
+  origins.set(frames, error);
   return frames;
+}
+
+/** Which error a stack trace was made of: wherever a reason goes, its trace goes with it. */
+const origins = new WeakMap<List, Error>();
+
+/** The error that a reason tells of, where it was raised in this OS process. */
+export function originOf(reason: Reason, depth = 4): Error | undefined {
+  if (!Array.isArray(reason)) return undefined;
+  if (isList(reason)) return origins.get(reason);
+  if (depth === 0) return undefined;
+  // Where in a reason there is another one, it is at its beginning.
+  for (let i = 0; i < reason.length && i < 3; i++) {
+    const origin = originOf(reason[i], depth - 1);
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
+}
+
+function causeOf(reason: Reason): { cause: Error } | undefined {
+  try {
+    const cause = originOf(reason);
+    return cause === undefined ? undefined : { cause };
+  } catch {
+    // A revoked proxy cannot even be looked at.
+    return undefined;
+  }
 }
 
 /** The stack as text; empty where something else has been made of it. */
@@ -121,10 +187,4 @@ export function stackOf(error: Error): string {
   } catch {
     return '';
   }
-}
-
-function readable(reason: unknown): string {
-  return typeof reason === 'string'
-    ? reason
-    : inspect(reason, { depth: 5, breakLength: Number.POSITIVE_INFINITY });
 }

@@ -38,6 +38,11 @@ abstract class Identifier {
 
   abstract toString(): string;
 
+  /** The text: for people and logs, not to be read back. */
+  toJSON(): string {
+    return this.toString();
+  }
+
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }

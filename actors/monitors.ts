@@ -1,5 +1,6 @@
 import type { AliasMode } from './alias.js';
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import type { Pid, Port, Reference } from './identifiers.js';
 import { Linked, LinkedList } from './linked-list.js';
 import { parseOptions, parsePair } from './options.js';
@@ -56,7 +57,7 @@ export function parseMonitorOptions(options: unknown): { alias: AliasMode | unde
     const [key, value] = parsePair(option);
     if (key === 'tag') parsed.tag = value;
     else if (key === 'alias' && isMonitorAlias(value)) parsed.alias = value;
-    else throw badarg();
+    else throw badarg(`${formatShort(option)} is no option of monitor`);
   }
   return parsed;
 }

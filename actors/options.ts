@@ -1,10 +1,11 @@
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import type { List } from './term.js';
 
 /** A list of options: an array, or a list that is proper. Raises badarg. */
 export function parseOptions(options: unknown): readonly unknown[] {
   if (!Array.isArray(options) || (options as List).tail !== undefined)
-    throw badarg('the options have to be a list');
+    throw badarg(`the options have to be a list, not ${formatShort(options)}`);
   return options;
 }
 
@@ -12,13 +13,16 @@ export function parseOptions(options: unknown): readonly unknown[] {
 export function parseFlags<F extends string>(options: unknown, known: readonly F[]): readonly F[] {
   const flags = parseOptions(options);
   for (const flag of flags) {
-    if (!known.includes(flag as F)) throw badarg(`the options are ${known.join(', ')}`);
+    if (!known.includes(flag as F)) {
+      throw badarg(`${formatShort(flag)} is no option here: these are ${known.join(', ')}`);
+    }
   }
   return flags as readonly F[];
 }
 
 /** An option `[key, value]`; raises badarg for anything else. */
 export function parsePair(option: unknown): readonly [key: unknown, value: unknown] {
-  if (!Array.isArray(option) || option.length !== 2) throw badarg('an option has to be [key, value]');
+  if (!Array.isArray(option) || option.length !== 2)
+    throw badarg(`an option has to be [key, value], not ${formatShort(option)}`);
   return option as [unknown, unknown];
 }

@@ -1,4 +1,5 @@
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import { Pid } from './identifiers.js';
 import { parseOptions } from './options.js';
 import type { Process } from './process.js';
@@ -53,9 +54,12 @@ const SUMMARY: readonly InfoItem[] = [
  * no items were asked for. Raises badarg.
  */
 export function processInfo(asker: Process, pid: unknown, wanted: unknown): unknown {
-  if (!(pid instanceof Pid)) throw badarg();
+  if (!(pid instanceof Pid)) throw badarg(`${formatShort(pid)} is no pid`);
   const items = Array.isArray(wanted) ? parseOptions(wanted) : wanted === undefined ? [] : [wanted];
-  for (const item of items) if (!Object.hasOwn(ITEMS, item as string)) throw badarg();
+  for (const item of items) {
+    if (Object.hasOwn(ITEMS, item as string)) continue;
+    throw badarg(`${formatShort(item)} is no item; the items are ${Object.keys(ITEMS).join(', ')}`);
+  }
   const actor = pid.receiver as Process | undefined;
   if (actor === undefined) return 'undefined';
   const describe = (item: InfoItem): [InfoItem, unknown] => [item, ITEMS[item](actor, asker)];

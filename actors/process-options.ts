@@ -1,4 +1,5 @@
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import type { Pid, Reference } from './identifiers.js';
 import { type MonitorOption, parseMonitorOptions } from './monitors.js';
 import { parseFlags, parseOptions } from './options.js';
@@ -63,7 +64,7 @@ export function parseSpawnOptions(options: unknown): ParsedSpawnOptions {
     else if (key === 'monitor') parsed.monitor = value;
     else if (key === 'priority' && isPriority(value)) parsed.priority = value;
     else if (key === 'message_queue_data' && isMessageQueueData(value)) parsed.messageQueueData = value;
-    else if (!isMemoryOption(key, value)) throw badarg();
+    else if (!isMemoryOption(key, value)) throw badarg(`${formatShort(option)} is no option of spawn_opt`);
   }
   if (parsed.monitor !== undefined) parseMonitorOptions(parsed.monitor);
   return parsed;

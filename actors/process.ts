@@ -2,6 +2,7 @@ import type { Actor } from './actor.js';
 import { checkProcessOrPort } from './bonded.js';
 import type { Destination } from './destination.js';
 import { badarg, type ErlangError, ProcessExit } from './errors.js';
+import { formatShort } from './format.js';
 import { type AnyMessage, Pid, type Port, type Reference } from './identifiers.js';
 import { parseFlags } from './options.js';
 import { type InfoAnswer, type InfoItem, type InfoPair, processInfo } from './process-info.js';
@@ -181,14 +182,14 @@ export class Process<M = AnyMessage> extends Timed {
    */
   hibernate<A extends unknown[]>(body: (self: this, ...args: A) => unknown, ...args: A): Promise<never> {
     this.ensureAlive();
-    if (typeof body !== 'function') throw badarg();
+    checkBody(body);
     return this.goOnWith(() => body(this, ...args));
   }
 
   /** Own identifier or another's: false as soon as it exits. */
   is_process_alive(pid: Pid): boolean {
     this.ensureAlive();
-    if (!(pid instanceof Pid)) throw badarg();
+    if (!(pid instanceof Pid)) throw badarg(`${formatShort(pid)} is no pid`);
     return pid.receiver !== undefined;
   }
 
@@ -226,7 +227,7 @@ export class Process<M = AnyMessage> extends Timed {
       this.messageQueueData = value;
       return old;
     }
-    throw badarg();
+    throw badFlag(flag, value);
   }
 
   group_leader(): Pid;
@@ -235,7 +236,8 @@ export class Process<M = AnyMessage> extends Timed {
     this.ensureAlive();
     if (leader === undefined && pid === undefined) return this.groupLeader;
     const led = pid instanceof Pid ? pid.receiver : undefined;
-    if (!(leader instanceof Pid) || !(led instanceof Process)) throw badarg();
+    if (!(leader instanceof Pid)) throw badarg(`the leader ${formatShort(leader)} is no pid`);
+    if (!(led instanceof Process)) throw badarg(`${formatShort(pid)} is no process that runs`);
     led.groupLeader = leader;
     return true;
   }
@@ -246,7 +248,7 @@ export class Process<M = AnyMessage> extends Timed {
   register(name: string, id: Pid | Port): true {
     this.ensureAlive();
     checkProcessOrPort(id);
-    if (id.receiver === undefined) throw badarg();
+    if (id.receiver === undefined) throw badarg(`${id} has exited`);
     this.runtime.registry.register(name, id.receiver);
     return true;
   }
@@ -259,7 +261,7 @@ export class Process<M = AnyMessage> extends Timed {
 
   whereis(name: string): Pid | Port | 'undefined' {
     this.ensureAlive();
-    if (typeof name !== 'string') throw badarg();
+    if (typeof name !== 'string') throw badarg(`${formatShort(name)} is no name`);
     return this.runtime.whereis(name) ?? 'undefined';
   }
 
@@ -354,7 +356,7 @@ export class Process<M = AnyMessage> extends Timed {
     args: A,
   ): Process<N> {
     this.ensureAlive();
-    if (typeof body !== 'function') throw badarg();
+    checkBody(body);
     const child: Process<N> = this.runtime.makeProcess(this);
     child.start(body, args);
     return child;
@@ -363,3 +365,14 @@ export class Process<M = AnyMessage> extends Timed {
 
 /** Where Erlang begins to count, below zero, on a 64-bit machine. */
 const LEAST_UNIQUE = -(2n ** 59n);
+
+/** Raises badarg. */
+function checkBody(body: unknown): void {
+  if (typeof body !== 'function') throw badarg(`a process runs a function, not ${formatShort(body)}`);
+}
+
+function badFlag(flag: unknown, value: unknown): Error {
+  const known = ['trap_exit', 'priority', 'message_queue_data'];
+  if (known.includes(flag as string)) return badarg(`${formatShort(value)} is no value of ${flag}`);
+  return badarg(`${formatShort(flag)} is no flag; the flags are ${known.join(', ')}`);
+}

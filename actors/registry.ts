@@ -1,4 +1,5 @@
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import type { Receiver } from './signal.js';
 import { type List, list } from './term.js';
 
@@ -8,7 +9,8 @@ export class Registry {
 
   /** Raises badarg for a name that is taken or no name, and for a receiver that has one already. */
   register(name: unknown, receiver: Receiver): void {
-    if (typeof name !== 'string' || name === 'undefined') throw badarg('the name has to be an atom');
+    if (typeof name !== 'string' || name === 'undefined')
+      throw badarg(`${formatShort(name)} is no name: that is a string, not 'undefined'`);
     if (this.receivers.has(name)) throw badarg(`the name ${name} is taken`);
     if (receiver.registeredName !== undefined) throw badarg(`it is registered as ${receiver.registeredName}`);
     this.receivers.set(name, receiver);
@@ -18,7 +20,7 @@ export class Registry {
   /** Raises badarg for a name that nobody has. */
   unregister(name: unknown): void {
     const receiver = this.whereis(name);
-    if (receiver === undefined) throw badarg(`nobody is registered as ${String(name)}`);
+    if (receiver === undefined) throw badarg(`nobody is registered as ${formatShort(name)}`);
     this.release(receiver);
   }
 

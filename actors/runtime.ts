@@ -1,7 +1,8 @@
 import type { Actor } from './actor.js';
-import { type Crash, printCrash } from './crash.js';
+import { type Crash, noteReported, printCrash } from './crash.js';
 import { type Destination, isNameOnNode } from './destination.js';
 import { badarg, RuntimeError } from './errors.js';
+import { formatShort } from './format.js';
 import { Origin, Pid, Port, Reference } from './identifiers.js';
 import type { Mailbox } from './mailbox.js';
 import { Process } from './process.js';
@@ -17,7 +18,10 @@ export interface RuntimeOptions<S extends Process> {
   readonly Process?: new (
     ...birth: ConstructorParameters<typeof Process>
   ) => S;
-  /** Called once for each process that crashes, after its end. Default: prints it on stderr. */
+  /**
+   * Called once for each process that crashes, after its end, and with what supervisors report. Default: prints it on
+   * stderr. What it raises is an uncaught exception, and then the crash is printed all the same.
+   */
   readonly onCrash?: (crash: Crash) => void;
 }
 
@@ -33,7 +37,7 @@ export class Runtime<S extends Process = Process> {
   readonly origin: Origin;
   readonly registry = new Registry();
   readonly timers = new Timers((name) => this.findProcess(name));
-  readonly onCrash: (crash: Crash) => void;
+  private readonly onCrash: (crash: Crash) => void;
   /** What is left of the budget until timers and I/O must have a turn. */
   reductions = REDUCTIONS;
 
@@ -128,7 +132,8 @@ export class Runtime<S extends Process = Process> {
       if (receiver === undefined) throw badarg(`nobody is registered as ${destination}`);
       return receiver;
     }
-    if (!isNameOnNode(destination)) throw badarg('the destination is no pid, port, alias or name');
+    if (!isNameOnNode(destination))
+      throw badarg(`the destination ${formatShort(destination)} is no pid, port, alias or name`);
     return destination[1] === this.node ? this.registry.whereis(destination[0]) : undefined;
   }
 
@@ -167,6 +172,19 @@ export class Runtime<S extends Process = Process> {
   /** It is being written out as bytes, so somebody may bring it back. */
   remember(ref: Reference): void {
     if (ref.isOriginal) this.written.add(ref);
+  }
+
+  /** Tells of a crash. What the listener raises is not the caller's fault, who may be a process. */
+  report(crash: Crash): void {
+    noteReported(crash);
+    try {
+      this.onCrash(crash);
+    } catch (error) {
+      printCrash(crash);
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   startSoon(actor: Actor): void {

@@ -1,4 +1,5 @@
 import { badarg } from './errors.js';
+import { formatShort } from './format.js';
 import { parseOptions, parsePair } from './options.js';
 
 /** A name, or how many of the unit make a second. */
@@ -38,7 +39,8 @@ function convert(nanoseconds: bigint, unit: TimeUnit): bigint {
 function perSecond(unit: unknown): bigint {
   if (typeof unit === 'number' && Number.isSafeInteger(unit) && unit > 0) return BigInt(unit);
   if (typeof unit === 'string' && Object.hasOwn(PER_SECOND, unit)) return PER_SECOND[unit]!;
-  throw badarg();
+  const names = Object.keys(PER_SECOND).join(', ');
+  throw badarg(`${formatShort(unit)} is no unit of time: these are ${names}, or how many make a second`);
 }
 
 /** `abs`: the time is not from now but on the clock of monotonic_time, in milliseconds. */
@@ -46,15 +48,15 @@ export type TimerOption = readonly ['abs', boolean];
 
 /** Milliseconds from now; raises badarg. */
 export function parseTime(time: unknown, options: unknown): number {
-  if (typeof time !== 'number' || !Number.isSafeInteger(time)) throw badarg();
+  if (typeof time !== 'number' || !Number.isSafeInteger(time)) throw badTime(time);
   let isAbsolute = false;
   for (const option of parseOptions(options)) {
     const [key, value] = parsePair(option);
-    if (key !== 'abs' || typeof value !== 'boolean') throw badarg();
+    if (key !== 'abs' || typeof value !== 'boolean') throw badOption(option, ['abs']);
     isAbsolute = value;
   }
   if (isAbsolute) return Math.max(0, time - Number(monotonicTime('millisecond')));
-  if (time < 0) throw badarg();
+  if (time < 0) throw badTime(time);
   return time;
 }
 
@@ -69,8 +71,19 @@ export function parseTimerFlags<F extends Record<string, boolean>>(options: unkn
   const parsed: Record<string, boolean> = { ...defaults };
   for (const option of parseOptions(options)) {
     const [key, value] = parsePair(option);
-    if (!Object.hasOwn(defaults, key as string) || typeof value !== 'boolean') throw badarg();
+    if (!Object.hasOwn(defaults, key as string) || typeof value !== 'boolean') {
+      throw badOption(option, Object.keys(defaults));
+    }
     parsed[key as string] = value;
   }
   return parsed as F;
+}
+
+function badTime(time: unknown): Error {
+  return badarg(`the time has to be an integer of milliseconds, from 0 on, not ${formatShort(time)}`);
+}
+
+function badOption(option: unknown, known: readonly string[]): Error {
+  const options = known.map((key) => `['${key}', boolean]`).join(', ');
+  return badarg(`${formatShort(option)} is no option here: these are ${options}`);
 }

@@ -1,6 +1,7 @@
-import { Bonded } from './bonded.js';
+import { Bonded, checkReference } from './bonded.js';
 import { badarg } from './errors.js';
-import { Pid, Reference } from './identifiers.js';
+import { formatShort } from './format.js';
+import { Pid, type Reference } from './identifiers.js';
 import type { TimeoutContent } from './messages.js';
 import {
   type CancelOption,
@@ -44,7 +45,7 @@ export abstract class Timed extends Bonded {
   cancel_timer(ref: Reference, options: readonly CancelOption[]): number | false | 'ok';
   cancel_timer(ref: Reference, options: readonly CancelOption[] = []): number | false | 'ok' {
     this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
+    checkReference(ref);
     const { async, info } = parseTimerFlags(options, { async: false, info: true });
     const left = this.runtime.timers.cancel(ref);
     if (async && info) this.message(['cancel_timer', ref, left]);
@@ -56,7 +57,7 @@ export abstract class Timed extends Bonded {
   read_timer(ref: Reference, options: readonly ReadOption[]): number | false | 'ok';
   read_timer(ref: Reference, options: readonly ReadOption[] = []): number | false | 'ok' {
     this.ensureAlive();
-    if (!(ref instanceof Reference)) throw badarg();
+    checkReference(ref);
     const { async } = parseTimerFlags(options, { async: false });
     const left = this.runtime.timers.read(ref);
     if (async) this.message(['read_timer', ref, left]);
@@ -89,7 +90,9 @@ export abstract class Timed extends Bonded {
   ): Reference {
     this.ensureAlive();
     const ms = parseTime(time, options);
-    if (!(destination instanceof Pid) && typeof destination !== 'string') throw badarg();
+    if (!(destination instanceof Pid) && typeof destination !== 'string') {
+      throw badarg(`${formatShort(destination)} is no pid and no name`);
+    }
     const ref = this.runtime.makeReference(this.mailbox);
     this.runtime.timers.start(ms, destination, ref, toMessage(ref));
     return ref;

@@ -44,7 +44,7 @@ export type CheckedSpec<P extends Process = Self> = Required<ChildSpec<P>>;
 
 type Checked<T> = ['ok', T] | ['error', unknown];
 
-/** All of them have to be right, and no two of the same id: else OTP's term for what is wrong first. */
+/** All of them have to be right, and no two of the same id: else OTP's term for what is wrong first, or `['unknown_key', _]`. */
 export function checkSpecs<P extends Process>(
   specs: readonly ChildSpec<P>[],
   autoShutdown: AutoShutdown | undefined,
@@ -67,6 +67,8 @@ export function checkSpec<P extends Process>(
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
     return ['error', ['invalid_child_spec', spec]];
   }
+  const unknown = Object.keys(spec).find((key) => !KEYS.has(key));
+  if (unknown !== undefined) return ['error', ['unknown_key', unknown]];
   const { id, start, restart = 'permanent', type = 'worker', significant = false } = spec;
   const { shutdown = type === 'supervisor' ? 'infinity' : 5000, modules = list<string>() } = spec;
   const checked = { id, start, restart, shutdown, type, significant, modules };
@@ -110,4 +112,13 @@ export function isSameId(one: unknown, other: unknown): boolean {
   return one === other || (typeof one === 'object' && isDeepStrictEqual(one, other));
 }
 
+const KEYS: ReadonlySet<string> = new Set<keyof ChildSpec>([
+  'id',
+  'start',
+  'restart',
+  'shutdown',
+  'type',
+  'significant',
+  'modules',
+]);
 const RESTARTS: ReadonlySet<unknown> = new Set<Restart>(['permanent', 'transient', 'temporary']);

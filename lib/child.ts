@@ -1,5 +1,5 @@
 /** How a supervisor starts and ends a child: its own process does both, and waits. */
-import { ErlangThrow, exitReason } from '../actors/errors.js';
+import { ErlangThrow, exitReason, isError } from '../actors/errors.js';
 import { Pid, type Reference } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
 import { isTuple } from '../actors/term.js';
@@ -33,7 +33,7 @@ async function caught(self: Process, body: () => unknown): Promise<unknown> {
     // It was killed meanwhile.
     if (!self.isAlive) throw thrown;
     if (thrown instanceof ErlangThrow) return thrown.value;
-    return thrown instanceof Error ? ['EXIT', exitReason(thrown)] : thrown;
+    return isError(thrown) ? ['EXIT', exitReason(thrown)] : thrown;
   }
 }
 

@@ -27,8 +27,8 @@ export interface Children<P extends Process> {
   which(): List<ChildInfo>;
   count(): ChildCount;
   exited(pid: Pid, reason: unknown): Promise<Outcome>;
-  /** A restart had failed: the next attempt, unless that has been settled otherwise. */
-  tryAgain(id: unknown): Promise<Outcome>;
+  /** A restart had failed for this reason: the next attempt, unless that has been settled otherwise. */
+  tryAgain(id: unknown, reason: unknown): Promise<Outcome>;
   terminateAll(): Promise<void>;
 }
 

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
-import { inspect } from 'node:util';
 import type TypedEmitter from 'typed-emitter';
 import { type Crash, printCrash } from '../actors/crash.js';
 import { exitReason, ProcessExit } from '../actors/errors.js';
 import { ExitObserver } from '../actors/exit-observer.js';
+import { formatReason } from '../actors/format.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
 import type { Reason } from '../actors/signal.js';
 import type { Self } from '../ports/self.js';
@@ -30,7 +30,10 @@ export class OptionError extends RangeError {
 }
 
 export type DomainEvents = {
-  /** A process has crashed. Without a listener it is printed on stderr. */
+  /**
+   * A process has crashed; or, as its `kind` says, a supervisor tells that a child could not be started, or why it gives
+   * up. `${crash}` says it all. Without a listener that is printed on stderr.
+   */
   crash: (crash: Crash) => void;
   /** lingd has gone. Open tubes go on; nothing new can be opened. The error's code is `ECONNRESET`, or the system's. */
   disconnected: (error: Error) => void;
@@ -177,7 +180,7 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
     await this.#hypervisor.close();
     this.#state = domainLifecycle.transition(this.#state, 'DONE');
     if (!this.emit('stopped', this.#reason) && this.#reason !== 'normal') {
-      process.stderr.write(`Domain ${this.domid} has ended: ${inspect(this.#reason)}\n`);
+      process.stderr.write(`Domain ${this.domid} has ended: ${formatReason(this.#reason)}\n`);
     }
   }
 }

@@ -7,6 +7,7 @@ import type { CheckedSpec } from './child-spec.js';
 import { type ChildCount, type ChildInfo, type Children, isRestarted, type Outcome } from './children.js';
 import * as gen_server from './gen-server.js';
 import type { CheckedFlags } from './supervisor-flags.js';
+import { reportEnd, reportStart } from './supervisor-report.js';
 
 interface Dynamic {
   readonly args: readonly unknown[];
@@ -87,14 +88,14 @@ export class DynamicChildren<P extends Process> implements Children<P> {
   async exited(pid: Pid, reason: unknown): Promise<Outcome> {
     const child = this.#children.get(pid);
     if (child === undefined || child.isRestarting) return 'goesOn';
-    if (isRestarted(this.#spec.restart, reason)) return this.#restart(pid, child);
+    if (isRestarted(this.#spec.restart, reason)) return this.#restart(pid, child, reason);
     this.#children.delete(pid);
     return this.#spec.significant && this.#isOver() ? 'shutdown' : 'goesOn';
   }
 
-  async tryAgain(pid: unknown): Promise<Outcome> {
+  async tryAgain(pid: unknown, reason: unknown): Promise<Outcome> {
     const child = this.#children.get(pid as Pid);
-    return child?.isRestarting ? this.#restart(pid as Pid, child) : 'goesOn';
+    return child?.isRestarting ? this.#restart(pid as Pid, child, reason) : 'goesOn';
   }
 
   /** All at once. */
@@ -115,13 +116,19 @@ export class DynamicChildren<P extends Process> implements Children<P> {
     );
   }
 
-  async #restart(pid: Pid, { args }: Dynamic): Promise<Outcome> {
+  async #restart(pid: Pid, { args }: Dynamic, reason: unknown): Promise<Outcome> {
+    const { restarts } = this.#flags;
+    const { id, start } = this.#spec;
     this.#children.delete(pid);
-    if (!this.#flags.restarts.allows()) return 'shutdown';
-    const started = await startChild(this.#self, this.#spec.start, args);
+    if (!restarts.allows()) {
+      reportEnd(this.#self, restarts, id, reason);
+      return 'shutdown';
+    }
+    const started = await startChild(this.#self, start, args);
     if (started[0] === 'error') {
+      reportStart(this.#self, id, started[1]);
       this.#children.set(pid, { args, isRestarting: true });
-      gen_server.cast(this.#self, this.#self.pid, ['try_again_restart', pid]);
+      gen_server.cast(this.#self, this.#self.pid, ['try_again_restart', pid, started[1]]);
     } else if (started[1] !== 'undefined') this.#add(started[1], args);
     return 'goesOn';
   }

@@ -1,10 +1,12 @@
 /** The process of a gen_server. */
+import { noteContext } from '../actors/crash.js';
 import { ErlangExit, exitReason } from '../actors/errors.js';
+import { formatReason, formatShort } from '../actors/format.js';
 import type { Process } from '../actors/process.js';
 import { isTuple } from '../actors/term.js';
 import * as gen from './gen.js';
 import type { Behaviour, Call, InitResult, Then } from './gen-server-types.js';
-import { type DebugEvent, readable } from './sys-debug.js';
+import type { DebugEvent } from './sys-debug.js';
 import { SystemMessages } from './system-messages.js';
 
 type From = gen.From;
@@ -16,8 +18,11 @@ export async function serve<P extends Process, S, C extends Call, K, A>(
   args: A,
   birth: gen.Birth,
 ): Promise<never> {
+  self.put('$initial_call', INITIAL_CALL);
   let result: InitResult<S>;
   try {
+    if (typeof behaviour?.init !== 'function')
+      gen.undefinedFunction(`the gen_server ${formatShort(behaviour)} has no init`);
     result = (await returned(() => behaviour.init(args, self))) as InitResult<S>;
   } catch (thrown) {
     return gen.initCrashed(self, birth, thrown);
@@ -26,6 +31,8 @@ export async function serve<P extends Process, S, C extends Call, K, A>(
   gen.initAck(self);
   return new Loop(self, behaviour, birth, result[1]).run(result[2]);
 }
+
+const INITIAL_CALL = ['gen_server', 'init', 1] as const;
 
 /** Its state and its callbacks, from {@link Loop.run} until its end. */
 export class Loop<P extends Process, S, C extends Call, K, A> {
@@ -52,6 +59,7 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
   async run(first: Then | undefined): Promise<never> {
     const { self, system } = this;
     let then = first;
+    let message: unknown;
     try {
       for (;;) {
         if (isContinue(then)) {
@@ -62,7 +70,7 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
         }
         // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.
         const received = isForEver(then) ? self.receive() : self.receive(undefined, { after: then });
-        const message = Array.isArray(received) ? received : ((await received) ?? 'timeout');
+        message = Array.isArray(received) ? received : ((await received) ?? 'timeout');
         const call = isCall(message) ? message : undefined;
         if (call === undefined && system.concerns(message)) {
           await system.handle(message);
@@ -76,23 +84,31 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
         } catch (thrown) {
           result = gen.thrownValue(thrown);
         }
-        then = this.next(result, call?.[1]);
+        then = this.next(result, call?.[1], message);
       }
     } catch (thrown) {
-      return await this.end(thrown);
+      // Where it goes on by itself, `then` is still what it was doing.
+      const lastMessage = isContinue(then) || message === undefined ? then : lastMessageOf(message);
+      return await this.end(thrown, lastMessage);
     }
   }
 
   private answer([, from, request]: CallMessage): unknown {
     const { self, behaviour, state } = this;
-    if (behaviour.handle_call === undefined) return gen.undefinedFunction();
+    if (behaviour.handle_call === undefined)
+      return gen.undefinedFunction(
+        `the gen_server has no handle_call; the request was ${formatShort(request)}`,
+      );
     return behaviour.handle_call(request, from, state, self);
   }
 
   private dispatch(message: unknown): unknown {
     const { self, behaviour, state } = this;
     if (isCast(message)) {
-      if (behaviour.handle_cast === undefined) return gen.undefinedFunction();
+      if (behaviour.handle_cast === undefined)
+        return gen.undefinedFunction(
+          `the gen_server has no handle_cast; the cast was ${formatShort(message[1])}`,
+        );
       return behaviour.handle_cast(message[1] as K, state, self);
     }
     if (behaviour.handle_info === undefined) return ['noreply', state];
@@ -103,13 +119,17 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
     const { self, behaviour, system } = this;
     if (system.debug.isOn) system.debug.tell(['continue', what]);
     return this.next(
-      await returned(() => (behaviour.handle_continue ?? gen.undefinedFunction)(what, this.state, self)),
+      await returned(() => {
+        if (behaviour.handle_continue !== undefined) return behaviour.handle_continue(what, this.state, self);
+        return gen.undefinedFunction(`the gen_server has no handle_continue, for ${formatShort(what)}`);
+      }),
+      undefined,
       undefined,
     );
   }
 
-  /** Does what a callback has answered. */
-  private next(result: unknown, from: From | undefined): Then | undefined {
+  /** Does what a callback has answered to a message; undefined: to handle_continue. */
+  private next(result: unknown, from: From | undefined, message: unknown): Then | undefined {
     const { debug } = this.system;
     if (isTuple(result)) {
       const { length } = result;
@@ -134,13 +154,15 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
         throw new StopAndReply(second, from, third);
       }
     }
-    throw new ErlangExit(['bad_return_value', result]);
+    const [kind] = message === undefined ? ['continue'] : lastMessageOf(message);
+    throw gen.badReturn(`handle_${kind}`, result);
   }
 
   /** Also what stops a killed server comes along here; then `terminate` is not called, as in OTP. */
-  private async end(thrown: unknown): Promise<never> {
+  private async end(thrown: unknown, lastMessage: unknown): Promise<never> {
     const { self, behaviour, system } = this;
     if (!self.isAlive) throw thrown;
+    noteContext(self.pid, { lastMessage });
     try {
       const reason = thrown instanceof gen.Stop ? thrown.reason : exitReason(thrown);
       await returned(() => behaviour.terminate?.(reason, this.state, self));
@@ -207,18 +229,24 @@ function isCast(message: unknown): message is ['$gen_cast', unknown] {
   return isTuple(message) && message.length === 2 && message[0] === '$gen_cast';
 }
 
+/** As a crash tells it. */
+function lastMessageOf(message: unknown): readonly [kind: 'call' | 'cast' | 'info', ...unknown[]] {
+  if (isCall(message)) return ['call', message[2], message[1][0]];
+  return isCast(message) ? ['cast', message[1]] : ['info', message];
+}
+
 /** How OTP words a gen_server's events in a trace. */
 function describe([kind, first, second, third]: DebugEvent): string {
   switch (kind) {
     case 'in': {
-      if (isCall(first)) return `got call ${readable(first[2])} from ${first[1][0]}`;
-      return isCast(first) ? `got cast ${readable(first[1])}` : `got ${readable(first)}`;
+      if (isCall(first)) return `got call ${formatReason(first[2])} from ${first[1][0]}`;
+      return isCast(first) ? `got cast ${formatReason(first[1])}` : `got ${formatReason(first)}`;
     }
     case 'out':
-      return `sent ${readable(first)} to ${(second as From)[0]}, new state ${readable(third)}`;
+      return `sent ${formatReason(first)} to ${(second as From)[0]}, new state ${formatReason(third)}`;
     case 'continue':
-      return `goes on with ${readable(first)}`;
+      return `goes on with ${formatReason(first)}`;
     default:
-      return `new state ${readable(first)}`;
+      return `new state ${formatReason(first)}`;
   }
 }

@@ -1,4 +1,6 @@
+import { noteContext } from '../actors/crash.js';
 import { ErlangError, ErlangExit, exitReason } from '../actors/errors.js';
+import { formatReason, formatShort } from '../actors/format.js';
 import type { Process } from '../actors/process.js';
 import { isTuple, toList } from '../actors/term.js';
 import * as gen from './gen.js';
@@ -22,7 +24,7 @@ import type {
   ReplyAction,
   StateFunctions,
 } from './gen-statem-types.js';
-import { type DebugEvent, readable } from './sys-debug.js';
+import type { DebugEvent } from './sys-debug.js';
 import { SystemMessages } from './system-messages.js';
 
 export type AnyMachine<P extends Process> =
@@ -36,8 +38,11 @@ export async function serve<P extends Process>(
   args: unknown,
   birth: gen.Birth,
 ): Promise<never> {
+  self.put('$initial_call', INITIAL_CALL);
   let result: unknown;
   try {
+    if (typeof machine?.init !== 'function')
+      gen.undefinedFunction(`the gen_statem ${formatShort(machine)} has no init`);
     result = await returned(() => machine.init(args, self));
   } catch (thrown) {
     if (!self.isAlive) throw thrown;
@@ -53,6 +58,8 @@ export async function serve<P extends Process>(
   const reason = ['bad_return_from_init', result];
   return gen.initFail(self, birth, ['error', reason], new ErlangError(reason));
 }
+
+const INITIAL_CALL = ['gen_statem', 'init', 1] as const;
 
 /**
  * Where an event comes from, and where it goes:
@@ -126,7 +133,7 @@ export class Loop<P extends Process> {
         answer = readAnswer(result, this.state, this.data);
       }
     } catch (thrown) {
-      return await this.end(thrown);
+      return await this.end(thrown, event);
     }
   }
 
@@ -144,12 +151,14 @@ export class Loop<P extends Process> {
   private ask(event: AnyEvent, state: unknown, data: unknown): unknown {
     const { machine, self } = this;
     if (!('states' in machine)) {
-      const { handle_event = gen.undefinedFunction } = machine;
-      return handle_event.call(machine, event, state, data, self);
+      if (machine.handle_event !== undefined) return machine.handle_event(event, state, data, self);
+      return gen.undefinedFunction(`the gen_statem has no handle_event; the event was ${formatShort(event)}`);
     }
     const name = state as string;
     const callback = Object.hasOwn(machine.states, name) ? machine.states[name] : undefined;
-    return (callback ?? gen.undefinedFunction).call(machine.states, event as Event<string>, data, self);
+    if (callback !== undefined) return callback.call(machine.states, event as Event<string>, data, self);
+    const lost = `${formatShort(name)}; the event was ${formatShort(event)}`;
+    return gen.undefinedFunction(`the gen_statem has no function for state ${lost}`);
   }
 
   /** What was answered to an event, or by `init` (undefined), up to the state enter call. */
@@ -219,9 +228,11 @@ export class Loop<P extends Process> {
   }
 
   /** Also what stops a killed machine comes along here; then `terminate` is not called, as in OTP. */
-  private async end(thrown: unknown): Promise<never> {
-    const { self, machine } = this;
+  private async end(thrown: unknown, event: AnyEvent | undefined): Promise<never> {
+    const { self, machine, state } = this;
     if (!self.isAlive) throw thrown;
+    const lastMessage = event?.[0] === 'call' ? ['call', event[1], event[2][0]] : event;
+    noteContext(self.pid, { lastMessage, state });
     const reason = thrown instanceof gen.Stop ? thrown.reason : bareReason(thrown);
     await returned(() => machine.terminate?.(reason, this.state as never, this.data, self));
     throw thrown instanceof gen.Stop ? new ErlangExit(thrown.reason) : thrown;
@@ -278,14 +289,14 @@ async function returned(callback: () => unknown): Promise<unknown> {
 
 /** How OTP words a gen_statem's events in a trace. */
 function describe([kind, first, second, third]: DebugEvent): string {
-  if (kind === 'out') return `send ${readable(first)} to ${(second as gen.From)[0]}`;
+  if (kind === 'out') return `send ${formatReason(first)} to ${(second as gen.From)[0]}`;
   const [type, content] = first as [unknown, unknown];
   const [name, from] = isTuple(type) ? type : [];
   const event =
     name === 'call'
-      ? `call ${readable(content)} from ${(from as gen.From)[0]}`
-      : `${readable(type)} ${readable(content)}`;
-  if (kind === 'in') return `receive ${event} in state ${readable(second)}`;
-  const change = isSame(second, third) ? '' : ` => ${readable(third)}`;
-  return `${kind} ${event} in state ${readable(second)}${change}`;
+      ? `call ${formatReason(content)} from ${(from as gen.From)[0]}`
+      : `${formatReason(type)} ${formatReason(content)}`;
+  if (kind === 'in') return `receive ${event} in state ${formatReason(second)}`;
+  const change = isSame(second, third) ? '' : ` => ${formatReason(third)}`;
+  return `${kind} ${event} in state ${formatReason(second)}${change}`;
 }

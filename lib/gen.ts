@@ -1,12 +1,15 @@
 /** What all of OTP's behaviours share: how they start, are asked, answer and end. */
+import { noteContext } from '../actors/crash.js';
 import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
 import { ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
+import { formatReason, formatShort } from '../actors/format.js';
 import { type AnyMessage, Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isList, isTuple, List } from '../actors/term.js';
 import {
   monitorServer,
   nameHolder,
+  readableName,
   registerName,
   type ServerName,
   type ServerRef,
@@ -44,7 +47,8 @@ export async function start<P extends Process, R>(
   options: StartOptions = {},
 ): Promise<R | proc_lib.StartError> {
   return (
-    alreadyStarted(self, options) ?? proc_lib.start<P, R>(self, starting(run, options, undefined), options)
+    alreadyStarted(self, options) ??
+    proc_lib.start<P, R>(self, starting(run, options, undefined), others(options))
   );
 }
 
@@ -56,7 +60,7 @@ export async function start_link<P extends Process, R>(
 ): Promise<R | proc_lib.StartError> {
   return (
     alreadyStarted(self, options) ??
-    proc_lib.start_link<P, R>(self, starting(run, options, self.pid), options)
+    proc_lib.start_link<P, R>(self, starting(run, options, self.pid), others(options))
   );
 }
 
@@ -68,7 +72,7 @@ export async function start_monitor<P extends Process, R>(
 ): Promise<[R | proc_lib.StartError, Reference | undefined]> {
   const taken = alreadyStarted(self, options);
   if (taken !== undefined) return [taken, undefined];
-  return proc_lib.start_monitor<P, R>(self, starting(run, options, undefined), options);
+  return proc_lib.start_monitor<P, R>(self, starting(run, options, undefined), others(options));
 }
 
 /** The behaviour is ready: its start answers `['ok', pid]`. */
@@ -90,8 +94,14 @@ export function initFail(self: Process, { name }: Birth, result: unknown, thrown
 export function refuseInit(self: Process, birth: Birth, result: unknown): never {
   if (result === 'ignore') return initFail(self, birth, 'ignore', new ErlangExit('normal'));
   const isStop = isTuple(result) && result.length === 2 && result[0] === 'stop';
-  const reason = isStop ? result[1] : ['bad_return_value', result];
-  return initFail(self, birth, ['error', reason], new ErlangExit(reason));
+  const exit = isStop ? new ErlangExit(result[1]) : badReturn('init', result);
+  return initFail(self, birth, ['error', exit.reason], exit);
+}
+
+/** The exit of a behaviour whose callback has answered what is no answer. */
+export function badReturn(callback: string, result: unknown): ErlangExit {
+  const message = `bad_return_value: ${callback} has answered ${formatShort(result)}`;
+  return new ErlangExit(['bad_return_value', result], message);
 }
 
 /** Ends a behaviour whose `init` has raised `thrown`. */
@@ -103,6 +113,7 @@ export function initCrashed(self: Process, birth: Birth, thrown: unknown): never
 /** The birth of a process that becomes a behaviour by itself (`enter_loop`): its parent is who started it. */
 export function enter(self: Process, { name, debug = [] }: Pick<StartOptions, 'name' | 'debug'>): Birth {
   if (name !== undefined && nameHolder(self, name) !== self.pid) return self.exit('process_not_registered');
+  noteName(self, name);
   return { name, parent: self.parent, debug };
 }
 
@@ -221,9 +232,9 @@ export function thrownValue(thrown: unknown): unknown {
   return thrown;
 }
 
-/** Stands in for a callback that a behaviour needs and has not. */
-export function undefinedFunction(): never {
-  throw new ErlangError('undef');
+/** Raises undef: a behaviour needs a callback that it has not. `what` says so, and what for. */
+export function undefinedFunction(what: string): never {
+  throw new ErlangError('undef', `undef: ${what}`);
 }
 
 function functionClause(): unknown {
@@ -233,6 +244,11 @@ function functionClause(): unknown {
 function alreadyStarted(self: Process, { name }: StartOptions): proc_lib.StartError | undefined {
   const holder = name === undefined ? 'undefined' : nameHolder(self, name);
   return holder === 'undefined' ? undefined : ['error', ['already_started', holder]];
+}
+
+/** Those of proc_lib. */
+function others({ name, debug, ...options }: StartOptions): proc_lib.StartOptions {
+  return options;
 }
 
 function starting<P extends Process>(
@@ -246,6 +262,12 @@ function starting<P extends Process>(
       proc_lib.init_fail(self, ['error', ['already_started', holder]]);
       return undefined;
     }
+    noteName(self, name);
     return run(self, { name, parent, debug });
   };
+}
+
+/** Its crash tells it even where it is not, or no more, a registered one. */
+function noteName(self: Process, name: ServerName | undefined): void {
+  if (name !== undefined) noteContext(self.pid, { name: formatReason(readableName(name)) });
 }

@@ -1,8 +1,9 @@
 /** ling-tubes: Erlang processes, Erlang ports and LING's tubes for Node.js. */
-export { Crash } from '../actors/crash.js';
+export { Crash, type CrashKind } from '../actors/crash.js';
 export type { Destination, NameOnNode } from '../actors/destination.js';
 export { ErlangError, ErlangExit, ErlangThrow, exitReason, ProcessExit } from '../actors/errors.js';
 export { binary_to_term, term_to_binary } from '../actors/external-term.js';
+export { formatReason } from '../actors/format.js';
 export { is_pid, is_port, is_reference, Pid, Port, Reference } from '../actors/identifiers.js';
 export {
   type DownMessage,

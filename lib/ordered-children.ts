@@ -7,6 +7,7 @@ import { type CheckedSpec, type ChildSpec, checkSpec, isSameId } from './child-s
 import { type ChildCount, type ChildInfo, type Children, isRestarted, type Outcome } from './children.js';
 import * as gen_server from './gen-server.js';
 import type { CheckedFlags } from './supervisor-flags.js';
+import { reportEnd, reportStart } from './supervisor-report.js';
 
 interface Child<P extends Process> {
   readonly spec: CheckedSpec<P>;
@@ -108,14 +109,14 @@ export class OrderedChildren<P extends Process> implements Children<P> {
   async exited(pid: Pid, reason: unknown): Promise<Outcome> {
     const child = this.#children.find((each) => each.pid === pid);
     if (child === undefined) return 'goesOn';
-    if (isRestarted(child.spec.restart, reason)) return this.#restart(child);
+    if (isRestarted(child.spec.restart, reason)) return this.#restart(child, reason);
     this.#drop(child);
     return child.spec.significant && this.#isOver() ? 'shutdown' : 'goesOn';
   }
 
-  async tryAgain(id: unknown): Promise<Outcome> {
+  async tryAgain(id: unknown, reason: unknown): Promise<Outcome> {
     const child = this.#find(id);
-    return child?.pid === 'restarting' ? this.#restart(child) : 'goesOn';
+    return child?.pid === 'restarting' ? this.#restart(child, reason) : 'goesOn';
   }
 
   /** A significant child has ended: whether that was enough of them. */
@@ -125,8 +126,10 @@ export class OrderedChildren<P extends Process> implements Children<P> {
     return !this.#children.some(({ spec, pid }) => spec.significant && pid !== 'undefined');
   }
 
-  async #restart(child: Child<P>): Promise<Outcome> {
-    if (!this.#flags.restarts.allows()) {
+  async #restart(child: Child<P>, reason: unknown): Promise<Outcome> {
+    const { restarts } = this.#flags;
+    if (!restarts.allows()) {
+      reportEnd(this.#self, restarts, child.spec.id, reason);
       this.#drop(child);
       return 'shutdown';
     }
@@ -136,9 +139,9 @@ export class OrderedChildren<P extends Process> implements Children<P> {
     const failure = await this.#startEach(affected.filter(({ spec }) => spec.restart !== 'temporary'));
     if (failure === undefined) return 'goesOn';
     // Through the mailbox, so that the supervisor also listens to others while a child will not start.
-    const [failed] = failure;
+    const [failed, why] = failure;
     failed.pid = 'restarting';
-    gen_server.cast(this.#self, this.#self.pid, ['try_again_restart', failed.spec.id]);
+    gen_server.cast(this.#self, this.#self.pid, ['try_again_restart', failed.spec.id, why]);
     return 'goesOn';
   }
 
@@ -157,7 +160,10 @@ export class OrderedChildren<P extends Process> implements Children<P> {
   async #startEach(children: readonly Child<P>[]): Promise<Failure<P> | undefined> {
     for (const child of [...children]) {
       const started = await startChild(this.#self, child.spec.start);
-      if (started[0] === 'error') return [child, started[1]];
+      if (started[0] === 'error') {
+        reportStart(this.#self, child.spec.id, started[1]);
+        return [child, started[1]];
+      }
       child.pid = started[1];
       if (child.pid === 'undefined') this.#drop(child);
     }

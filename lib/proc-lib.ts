@@ -36,7 +36,7 @@ export function spawn<M = AnyMessage, A extends unknown[] = []>(
   body: (self: Self<M>, ...args: A) => unknown,
   ...args: A
 ): Pid<M> {
-  return self.spawn((child: Self<M>) => runReported(child, body, ...args));
+  return self.spawn(programOf<Self<M>, A>(self, body, args));
 }
 
 /** As {@link spawn}, and linked. */
@@ -45,7 +45,7 @@ export function spawn_link<M = AnyMessage, A extends unknown[] = []>(
   body: (self: Self<M>, ...args: A) => unknown,
   ...args: A
 ): Pid<M> {
-  return self.spawn_link((child: Self<M>) => runReported(child, body, ...args));
+  return self.spawn_link(programOf<Self<M>, A>(self, body, args));
 }
 
 /** As {@link spawn}, with options; with `monitor` answers the pid and the monitor's reference. */
@@ -54,7 +54,7 @@ export function spawn_opt<M = AnyMessage, const O extends readonly SpawnOption[]
   body: (self: Self<M>) => unknown,
   options: O,
 ): SpawnAnswer<M, O> {
-  return self.spawn_opt((child: Self<M>) => runReported(child, body), options);
+  return self.spawn_opt(programOf<Self<M>, []>(self, body, []), options);
 }
 
 /** What a start answers besides what the process gave to {@link init_ack} or {@link init_fail}. */
@@ -147,15 +147,16 @@ type Answer<R> = ['ack' | 'nack', Pid, R];
 async function startMonitored<P extends Process, R>(
   self: P,
   body: (self: P) => unknown,
-  { timeout = 'infinity', spawn_opt: options = [] }: StartOptions,
+  { timeout = 'infinity', spawn_opt: options = [], ...others }: StartOptions,
   link: readonly 'link'[],
 ): Promise<[R | StartError, Reference | undefined]> {
-  if (options.some((option) => option === 'monitor' || option[0] === 'monitor')) throw badarg();
-  const program = body as (child: Process) => unknown;
-  const [pid, ref] = self.spawn_opt(
-    (child) => runReported(child, program),
-    [...link, ...options, 'monitor'],
-  ) as [Pid, Reference];
+  if (options.some((option) => option === 'monitor' || option[0] === 'monitor')) {
+    throw badarg('monitor is no option of a start');
+  }
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw badarg(`${unknown} is no option of a start`);
+  const program = programOf(self, body as (child: Process) => unknown, []);
+  const [pid, ref] = self.spawn_opt(program, [...link, ...options, 'monitor']) as [Pid, Reference];
   const isAnswer = (message: unknown): message is Answer<R> =>
     isTuple(message) && message[1] === pid && (message[0] === 'ack' || message[0] === 'nack');
   const isEnd = isDown(ref);
@@ -178,18 +179,33 @@ async function startMonitored<P extends Process, R>(
   return [isAnswer(first) ? first[2] : ['error', first[4]], undefined];
 }
 
+/** What a process of proc_lib runs that `self` starts: it knows by whom, and by whom that was started, and so on. */
+function programOf<P extends Process, A extends unknown[]>(
+  self: Process,
+  body: (self: P, ...args: A) => unknown,
+  args: A,
+): (child: P) => Promise<void> {
+  const ancestors = (self.dictionary?.get('$ancestors') ?? []) as readonly unknown[];
+  const known = list(self.registeredName ?? self.pid, ...ancestors);
+  return (child) => {
+    child.put('$ancestors', known);
+    child.put('$initial_call', ['proc_lib', body.name || 'fun', args.length + 1]);
+    return runReported(child, body, args);
+  };
+}
+
 /** Unlike of others, an exit/1 of such a process is reported, unless it is an orderly one. */
 async function runReported<P extends Process, A extends unknown[]>(
   child: P,
   body: (self: P, ...args: A) => unknown,
-  ...args: A
+  args: A,
 ): Promise<void> {
   try {
     await body(child, ...args);
   } catch (thrown) {
     if (thrown instanceof ErlangExit && child.isAlive && !isOrderly(thrown.reason)) {
       const { pid, registeredName: name } = child;
-      child.runtime.onCrash(new Crash(pid, name, thrown.reason, thrown));
+      child.runtime.report(new Crash(pid, name, thrown.reason, thrown));
     }
     throw thrown;
   }

@@ -16,6 +16,11 @@ export class RestartIntensity {
     this.#restarts.push(now);
     return this.#restarts.length <= this.#most;
   }
+
+  /** What is too many. */
+  toString(): string {
+    return `more than ${this.#most} restart${this.#most === 1 ? '' : 's'} in ${this.#period} s`;
+  }
 }
 
 /** OTP counts in whole seconds. */

@@ -21,11 +21,13 @@ export interface CheckedFlags {
   readonly restarts: RestartIntensity;
 }
 
-/** `{error, Error}` with OTP's term, such as `{invalid_strategy, _}`. */
+/** `{error, Error}` with OTP's term, such as `{invalid_strategy, _}`, or `['unknown_key', _]`. */
 export function checkFlags(flags: SupervisorFlags): ['ok', CheckedFlags] | ['error', unknown] {
   if (typeof flags !== 'object' || flags === null || Array.isArray(flags)) {
     return ['error', ['invalid_type', flags]];
   }
+  const unknown = Object.keys(flags).find((key) => !KEYS.has(key));
+  if (unknown !== undefined) return ['error', ['unknown_key', unknown]];
   const { strategy = 'one_for_one', intensity = 1, period = 5, auto_shutdown = 'never' } = flags;
   if (!STRATEGIES.has(strategy)) return ['error', ['invalid_strategy', strategy]];
   if (!Number.isInteger(intensity) || intensity < 0) return ['error', ['invalid_intensity', intensity]];
@@ -38,6 +40,12 @@ export function isAutoShutdown(term: unknown): term is AutoShutdown {
   return AUTO_SHUTDOWNS.has(term);
 }
 
+const KEYS: ReadonlySet<string> = new Set<keyof SupervisorFlags>([
+  'strategy',
+  'intensity',
+  'period',
+  'auto_shutdown',
+]);
 const STRATEGIES: ReadonlySet<unknown> = new Set<Strategy>([
   'one_for_one',
   'one_for_all',

@@ -20,6 +20,7 @@
  * reason of a failed start.
  */
 import { ErlangError } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { Pid } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
 import { isTuple, type List } from '../actors/term.js';
@@ -28,6 +29,7 @@ import type { Started } from './child.js';
 import { type CheckedSpec, type ChildSpec, checkSpecs } from './child-spec.js';
 import type { ChildCount, ChildInfo, Children, Outcome } from './children.js';
 import { DynamicChildren } from './dynamic-children.js';
+import * as gen from './gen.js';
 import * as gen_server from './gen-server.js';
 import { OrderedChildren } from './ordered-children.js';
 import { type AutoShutdown, checkFlags, isAutoShutdown, type SupervisorFlags } from './supervisor-flags.js';
@@ -131,7 +133,10 @@ type Server<P extends Process, A> = gen_server.Behaviour<Children<P>, gen_server
 function supervisorOf<P extends Process, A>(behaviour: Behaviour<A, P>): Server<P, A> {
   return {
     async init(args, self) {
+      self.put('$initial_call', INITIAL_CALL);
       self.process_flag('trap_exit', true);
+      if (typeof behaviour?.init !== 'function')
+        gen.undefinedFunction(`the supervisor ${formatShort(behaviour)} has no init`);
       const result = await behaviour.init(args, self);
       if (result === 'ignore') return 'ignore';
       if (!isSupervision(result)) return ['stop', ['bad_return', ['supervisor', 'init', result]]];
@@ -143,8 +148,8 @@ function supervisorOf<P extends Process, A>(behaviour: Behaviour<A, P>): Server<
     },
 
     async handle_cast(message, children) {
-      const [, id] = message as [tag: 'try_again_restart', id: unknown];
-      return next(await children.tryAgain(id), children);
+      const [, id, reason] = message as [tag: 'try_again_restart', id: unknown, reason: unknown];
+      return next(await children.tryAgain(id, reason), children);
     },
 
     async handle_info(message, children) {
@@ -156,6 +161,8 @@ function supervisorOf<P extends Process, A>(behaviour: Behaviour<A, P>): Server<
     terminate: (_reason, children) => children.terminateAll(),
   };
 }
+
+const INITIAL_CALL = ['supervisor', 'init', 1] as const;
 
 async function startAll<P extends Process>(
   self: P,

@@ -1,5 +1,4 @@
 /** What `sys` can show of a running behaviour: its events as they happen, the last of them, and how many. */
-import { inspect } from 'node:util';
 import { list, toList } from '../actors/term.js';
 
 /** What a behaviour can be started with; `log` keeps 10 events. */
@@ -106,11 +105,6 @@ export class Debug {
   private print(event: DebugEvent): void {
     process.stdout.write(`*DBG* ${this.describe(event)}\n`);
   }
-}
-
-/** A term for people, in one line. */
-export function readable(term: unknown): string {
-  return typeof term === 'string' ? term : inspect(term, { breakLength: Number.POSITIVE_INFINITY });
 }
 
 /** As calendar:local_time/0. */

@@ -1,11 +1,12 @@
 /** The behaviour's side of `sys`: what a behaviour does with messages `['system', from, request]`. */
 import { ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
+import { formatReason } from '../actors/format.js';
 import type { Pid } from '../actors/identifiers.js';
 import type { Process } from '../actors/process.js';
 import { isTuple, type List, list } from '../actors/term.js';
 import { type Birth, type From, isFrom, reply, Stop } from './gen.js';
 import { readableName } from './gen-name.js';
-import { Debug, type DebugEvent, readable } from './sys-debug.js';
+import { Debug, type DebugEvent } from './sys-debug.js';
 
 /** What `sys` needs of a behaviour. What these raise, the caller of `sys` gets, and the behaviour goes on. */
 export interface Inspected {
@@ -53,7 +54,7 @@ export class SystemMessages {
   ) {
     this.parent = birth.parent;
     this.name = birth.name === undefined ? self.pid : readableName(birth.name);
-    this.debug = new Debug(birth.debug, (event) => `${readable(this.name)} ${inspected.describe(event)}`);
+    this.debug = new Debug(birth.debug, (event) => `${formatReason(this.name)} ${inspected.describe(event)}`);
   }
 
   /** Whether the loop of the behaviour has to {@link handle} this message: a system message, or its parent's end. */
@@ -117,7 +118,7 @@ export class SystemMessages {
     const { self, debug, inspected } = this;
     const state = this.isSuspended ? 'suspended' : 'running';
     const parent = this.parent ?? self.pid;
-    const header = Buffer.from(`Status for ${inspected.module} ${readable(this.name)}`);
+    const header = Buffer.from(`Status for ${inspected.module} ${formatReason(this.name)}`);
     const details = inspected.details?.() ?? [];
     const misc = list<unknown>(
       ['header', header],

@@ -4,6 +4,7 @@ import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { isList, isTuple, list } from '#actors/term';
 import * as gen_server from '#lib/gen-server';
+import { run } from '../support/run';
 
 let runtime: Runtime;
 let crashes: Crash[];
@@ -132,7 +133,9 @@ describe('its report', () => {
     const [crash] = crashes;
     expect(crash?.position).toMatch(/^\/.*crash\.test\.ts:\d+:\d+$/);
     expect(`${crash}`).toMatch(
-      new RegExp(`^Error in process ${crash?.pid} \\(worker\\) at ${crash?.position}: ErlangError: badarg\n`),
+      new RegExp(
+        `^Error in process ${crash?.pid} \\(worker\\) at ${crash?.position}: ErlangError: badarg: 'nobody' is no pid and no port\n`,
+      ),
     );
     expect(`${crash}`).not.toMatch(/node:internal|actors\/actor\./);
   });
@@ -147,9 +150,25 @@ describe('its report', () => {
   test('shows a value that was thrown, whose place nobody knows', async () => {
     await downOf(() => Promise.reject(['x', 1]));
     expect(crashes[0]?.position).toBeUndefined();
-    expect(`${crashes[0]}`).toBe(
-      `Error in process ${crashes[0]?.pid}: [ [ 'nocatch', [ 'x', 1 ] ], List(0) [] ]`,
-    );
+    expect(`${crashes[0]}`).toBe(`Error in process ${crashes[0]?.pid}: threw [ 'x', 1 ], which is no Error`);
+    await downOf(() => Promise.reject('str'));
+    expect(`${crashes[1]}`).toMatch(/: threw 'str', which is no Error$/);
+  });
+
+  test('is printed when its listener raises an error, which is an uncaught exception', async () => {
+    const program = `
+      const { Runtime } = require(process.argv[1]);
+      process.on('uncaughtException', (error) => console.log('uncaught', error.message));
+      const runtime = new Runtime({ onCrash: () => { throw new Error('in the listener'); } });
+      runtime.spawn(() => { throw new Error('original'); });
+      runtime.spawn(() => console.log('the next runs'));`;
+    const { status, stdout, stderr } = await run(process.execPath, [
+      '-e',
+      program,
+      require.resolve('#actors/runtime'),
+    ]);
+    expect([status, stdout]).toEqual([0, 'the next runs\nuncaught in the listener\n']);
+    expect(stderr).toMatch(/^Error in process <0\.1\.0>: Error: original\n/);
   });
 
   test('is of one who is known no more', async () => {

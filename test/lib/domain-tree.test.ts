@@ -452,7 +452,7 @@ describe('too many crashes', () => {
       await kill(a, 'ling_sup');
       await eventually(() => a.status, 'stopped');
       await b.stop();
-      expect(write.mock.calls).toEqual([["Domain 1 has ended: 'killed'\n"]]);
+      expect(write.mock.calls).toEqual([['Domain 1 has ended: killed\n']]);
     } finally {
       write.mockRestore();
     }

@@ -1,3 +1,4 @@
+import type { Crash } from '#actors/crash';
 import { ErlangError, ErlangExit } from '#actors/errors';
 import type { Pid } from '#actors/identifiers';
 import type { Process } from '#actors/process';
@@ -360,5 +361,102 @@ describe('restart intensity', () => {
     const restarts = new RestartIntensity(2, 5);
     const allowed = [0, 3, 6, 9, 12, 15, 17, 18].map((time) => restarts.allows(time));
     expect(allowed).toEqual([true, true, true, true, true, true, false, false]);
+  });
+});
+
+describe('what a supervisor reports:', () => {
+  let crashes: Crash[];
+  beforeEach(() => {
+    crashes = [];
+    runtime = new Runtime({ onCrash: (crash) => crashes.push(crash) });
+  });
+
+  const failing: gen_server.Behaviour<undefined, gen_server.Call, unknown, unknown, Process> = {
+    init: () => {
+      throw new TypeError('no database');
+    },
+  };
+  const throws: Spec['start'] = () => {
+    throw new TypeError('no database');
+  };
+  const startsFailing: Spec['start'] = (self) => gen_server.start_link(self, failing, undefined);
+
+  test('a start that throws, with supervisor, child, error and place', async () => {
+    await run(async (self) => {
+      const start = supervisor.start_link(self, of({}, { id: 'db', start: throws }), undefined, {
+        name: 'top',
+      });
+      expect((await start)[0]).toBe('error');
+    });
+    const [report] = crashes;
+    expect(crashes).toHaveLength(1);
+    expect(report).toMatchObject({
+      kind: 'start_error',
+      name: 'top',
+      child: 'db',
+      thrown: expect.any(TypeError),
+    });
+    expect(`${report}`).toMatch(
+      /^Child db of supervisor <0\.\d+\.0> \(top\) could not be started at \/\S+supervisor\.test\.ts:\d+:\d+: TypeError: no database\n {4}at /,
+    );
+  });
+
+  test.each<[string, Spec['start'], string]>([
+    ['answers an error', () => ['error', 'eaddrinuse'], 'eaddrinuse'],
+    ['answers nonsense', (() => 7) as never, '7'],
+    ['throws a value', () => Promise.reject('nope'), 'nope'],
+    ['exits', (self) => self.exit('boom'), "[ 'EXIT', 'boom' ]"],
+  ])('a start that %s', async (_, start, reason) => {
+    await run(async (self) => {
+      await supervisor.start_link(self, of({}, { id: 'db', start }), undefined);
+    });
+    expect(crashes.map(String)).toEqual([
+      expect.stringMatching(/^Child db of supervisor \S+ could not be started: /),
+    ]);
+    expect(`${crashes[0]}`.endsWith(`: ${reason}`)).toBe(true);
+  });
+
+  test('a child that has told of its crash itself without the stack, and its own failure not above it', async () => {
+    const inner = of({}, { id: 'db', start: startsFailing });
+    const outer = of({}, { id: 'inner', start: (self) => supervisor.start_link(self, inner, undefined) });
+    await run(async (self) => {
+      expect((await supervisor.start_link(self, outer, undefined))[0]).toBe('error');
+    });
+    expect(crashes.map(({ kind }) => kind)).toEqual(['crash', 'start_error']);
+    expect(`${crashes[1]}`).toMatch(
+      /^Child db of supervisor \S+ could not be started: \[ \[ 'TypeError', <<"no database">> \], <at \S+:\d+> \]$/,
+    );
+  });
+
+  test.each<[string, supervisor.Strategy]>([
+    ['an ordered', 'one_for_one'],
+    ['a simple', 'simple_one_for_one'],
+  ])('%s one: each restart that fails, and that it gives up', async (_, strategy) => {
+    let starts = 0;
+    const start: Spec['start'] = (self) => {
+      if (++starts > 1) return throws(self);
+      return ['ok', self.spawn_link((once) => once.receive())];
+    };
+    await run(async (self) => {
+      const sup = await started(self, of({ strategy, intensity: 2, period: 10 }, { id: 'db', start }), 'top');
+      if (strategy === 'simple_one_for_one') await supervisor.start_child(self, sup, []);
+      const [[, pid]] = (await supervisor.which_children(self, sup)) as unknown as [[unknown, Pid]];
+      self.exit(pid, 'kill');
+      expect(await exitOf(self, sup)).toBe('shutdown');
+    });
+    expect(crashes.map(({ kind }) => kind)).toEqual(['start_error', 'start_error', 'shutdown']);
+    expect(`${crashes[2]}`).toMatch(
+      /^Supervisor <0\.\d+\.0> \(top\) gives up: more than 2 restarts in 10 s; the last child was db, because \[ 'EXIT', \[ \[ 'TypeError', <<"no database">> \], <at \S+> \] \]$/,
+    );
+  });
+
+  test('nothing of children that end and are restarted, or are to end', async () => {
+    await run(async (self) => {
+      const sup = await started(self, of({ intensity: 5 }, child('a'), child('b')));
+      self.exit((await pidOf(self, sup, 'a')) as Pid, 'boom');
+      await supervisor.count_children(self, sup);
+      await gen_server.stop(self, sup, 'shutdown');
+    });
+    expect(crashes).toEqual([]);
   });
 });

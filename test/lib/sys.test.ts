@@ -78,7 +78,7 @@ describe('the status', () => {
         pid,
         ['module', 'gen_server'],
         list<unknown>(
-          list(),
+          list(['$ancestors', list(self.pid)], ['$initial_call', ['gen_server', 'init', 1]]),
           state,
           self.pid,
           list(),
