@@ -216,10 +216,10 @@ export class PortObject implements Receiver {
 
   /** Ends it at once, whatever is queued. */
   fail(reason: Reason): void {
+    if (this.#state.value === 'flushing') return this.terminate();
     this.end.queue.clear();
     // Its driver has not got as far as to be stopped.
     if (this.#instance === undefined) return this.close(reason);
-    if (this.#state.value === 'flushing') return this.terminate();
     if (this.isOpen) {
       this.close(reason);
       if (this.#running) this.#tellEnd();

@@ -1,51 +1,51 @@
 /** A driver that does what the data say, and logs its callbacks: as the one that the recorded cases used. */
+import { readSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { ErlangError } from '#actors/errors';
-import type { Driver, DriverInstance, DriverPort } from '#ports/driver';
+import { list } from '#actors/term';
+import { closeFd, createEventFd } from '#native';
+import {
+  type Driver,
+  type DriverInstance,
+  type DriverMonitor,
+  type DriverPort,
+  ERL_DRV_READ,
+  ERL_DRV_USE,
+  PORT_CONTROL_FLAG_BINARY,
+} from '#ports/driver';
 
 export type Log = string[];
 
 interface Variant {
   readonly binaryControl?: boolean;
-  /** Which it has; all of them when not given. */
-  readonly callbacks?: readonly (keyof DriverInstance)[];
+  readonly softBusy?: boolean;
+  /** Which it has; all of them but outputv when not given. */
+  readonly callbacks?: readonly (keyof Commanded & keyof DriverInstance)[];
 }
 
 export function commandedDriver(
   name: string,
   log: Log,
-  { binaryControl = false, callbacks }: Variant = {},
+  { binaryControl = false, softBusy = false, callbacks = ALL }: Variant = {},
 ): Driver {
   return {
     name,
     binaryControl,
+    softBusy,
     start(port, command) {
       const [tag = '-', ...words] = command.split(' ');
-      const note = (what: string): void => {
-        log.push(`${tag}:${what}`);
-      };
-      note('start');
-      for (const word of words) {
+      log.push(`${tag}:start`);
+      const commanded = new Commanded(port, tag, words, log);
+      for (const word of [tag, ...words]) {
         const reason = START_ERRORS[word];
         if (reason !== undefined) throw new ErlangError(reason);
       }
-      const all: DriverInstance = {
-        output(data) {
-          note(`output(${data.length})`);
-          obey(port, Buffer.from(data));
-        },
-        control(operation, data) {
-          note(`control(${operation})`);
-          return control(port, operation, Buffer.from(data), note);
-        },
-        call(operation, argument) {
-          note(`call(${operation})`);
-          if (operation !== 1) throw new ErlangError('badarg');
-          return argument;
-        },
-        stop: () => note('stop(q=0)'),
-      };
-      if (callbacks === undefined) return all;
-      return Object.fromEntries(callbacks.map((key) => [key, all[key]]));
+      if (words.includes('hello')) port.output(Buffer.from('hello'));
+      if (words.includes('binctl')) port.set_control_flags(PORT_CONTROL_FLAG_BINARY);
+      if (words.includes('busy0')) port.set_busy(true);
+      return Object.fromEntries(
+        callbacks.map((key) => [key, (commanded[key] as (...args: unknown[]) => unknown).bind(commanded)]),
+      );
     },
   };
 }
@@ -56,56 +56,274 @@ const START_ERRORS: Record<string, string> = {
   fail_badarg: 'badarg',
 };
 
-/** The first byte says what to do. */
-function obey(port: DriverPort, data: Buffer): void {
-  const rest = data.subarray(1);
-  switch (data.toString('latin1', 0, 1)) {
-    case '':
-      port.output(Buffer.alloc(0));
-      return;
-    case 'e':
-      port.output(rest);
-      return;
-    case 'x':
-      return port.failure_eof();
-    case 'a':
-      return port.failure('my_atom');
-    case 'I':
-      return port.failure(17);
-    case 'c':
-      return tellCaller(port);
-    case 'D':
-      port.output(Buffer.from('before'));
-      port.failure('my_atom');
-      port.output(Buffer.from('after'));
+const ALL = [
+  'output',
+  'control',
+  'call',
+  'flush',
+  'timeout',
+  'ready_input',
+  'ready_async',
+  'process_exit',
+  'stop_select',
+  'stop',
+] as const;
+
+const SELECT = ERL_DRV_READ + ERL_DRV_USE;
+
+class Commanded implements DriverInstance {
+  #event: number | undefined = undefined;
+  #monitor: DriverMonitor | undefined = undefined;
+
+  constructor(
+    private readonly port: DriverPort,
+    private readonly tag: string,
+    private readonly words: readonly string[],
+    private readonly log: Log,
+  ) {}
+
+  output(data: Uint8Array): void {
+    this.#note(`output(${data.length})`);
+    this.#obey(Buffer.from(data));
+  }
+
+  outputv(data: readonly Uint8Array[], size: number): void {
+    this.#note(`outputv(${size})`);
+    this.#obey(Buffer.concat(data));
+  }
+
+  control(operation: number, data: Uint8Array): Uint8Array | undefined {
+    this.#note(`control(${operation})`);
+    const answer = this.#control(operation, Buffer.from(data).toString('latin1'));
+    return answer === undefined ? undefined : Buffer.from(answer, 'latin1');
+  }
+
+  call(operation: number, argument: unknown): unknown {
+    this.#note(`call(${operation})`);
+    if (operation === 2) throw new ErlangError('badarg');
+    return operation === 3 ? undefined : argument;
+  }
+
+  flush(): void {
+    this.#note(`flush(q=${this.port.sizeq()})`);
+    if (this.#has('drain')) this.port.set_timer(10);
+    else if (this.#has('flusheof')) this.port.failure_eof();
+    else if (this.#has('flushatom')) this.port.failure_atom('flush_atom');
+  }
+
+  timeout(): void {
+    const { port } = this;
+    this.#note(`timeout(q=${port.sizeq()})`);
+    if (this.#has('drain')) {
+      this.#output('late');
+      const size = port.sizeq();
+      if (size === 0) return;
+      if (port.deq(size > 3 && this.#has('drain2') ? 3 : size) > 0) port.set_timer(10);
+    } else if (this.#has('dieatom')) port.failure_atom('timer_died');
+    else port.output(Buffer.from('timeout'));
+  }
+
+  ready_input(event: number): void {
+    readSync(event, Buffer.alloc(8));
+    this.#note('ready_input');
+    this.port.output(Buffer.from('ready'));
+  }
+
+  ready_async(result: unknown): void {
+    this.#note('ready_async');
+    this.port.output(Buffer.from(result as string));
+  }
+
+  process_exit(monitor: DriverMonitor): void {
+    this.#note(`process_exit(${monitor === this.#monitor ? 'mine' : 'other'})`);
+    this.#monitor = undefined;
+    this.port.output(Buffer.from('proc_exit'));
+  }
+
+  stop_select(event: number): void {
+    closeFd(event);
+    this.log.push('stop_select');
+  }
+
+  stop(): void {
+    this.#note(`stop(q=${this.port.sizeq()})`);
+    if (this.#event !== undefined) this.port.select(this.#event, SELECT, false);
+  }
+
+  #note(what: string): void {
+    this.log.push(`${this.tag}:${what}`);
+  }
+
+  /** Anywhere in what it was opened with. */
+  #has(word: string): boolean {
+    return this.words.some((each) => each.includes(word));
+  }
+
+  #output(text: string | Buffer): void {
+    this.#note(`out=${this.port.output(Buffer.from(text))}`);
+  }
+
+  /** The first byte says what to do. */
+  #obey(data: Buffer): void {
+    const { port } = this;
+    const rest = data.subarray(1);
+    switch (data.toString('latin1', 0, 1)) {
+      case '':
+        port.output(data);
+        break;
+      case 'e':
+        return this.#output(rest);
+      case 'b':
+        port.output(rest);
+        break;
+      case 'h':
+        port.output2(Buffer.from('HD'), rest);
+        break;
+      case 'q':
+        return port.enq(rest);
+      case 'B':
+        return port.set_busy(true);
+      case 'x':
+        return port.failure_eof();
+      case 'a':
+        return port.failure_atom('my_atom');
+      case 'p':
+        return port.failure_posix('EPIPE');
+      case 'I':
+        return port.failure(17);
+      case 'E':
+        return port.exit(0);
+      case 'F':
+        return port.exit('EINVAL');
+      case 'c':
+        return this.#tellCaller();
+      case 'D':
+        port.output(Buffer.from('before'));
+        port.failure_atom('my_atom');
+        this.#output('after');
+    }
+  }
+
+  #tellCaller(): void {
+    const { port } = this;
+    const result = port.output_term(['who', port.caller(), port.connected(), port.id]);
+    // The recorded cases saw only that of a port without an owner.
+    if (result !== 1) this.#note(`output_term=${result}`);
+  }
+
+  #control(operation: number, text: string): string | undefined {
+    const { port } = this;
+    const caller = port.caller() ?? port.connected();
+    switch (operation) {
+      case 1:
+        return text;
+      case 4:
+        port.set_busy(true);
+        return 'ok';
+      case 5:
+        port.set_busy(false);
+        return 'ok';
+      case 6:
+        port.deq(port.sizeq());
+        return 'ok';
+      case 7:
+        port.set_timer(Number(text));
+        return 'ok';
+      case 8:
+        port.cancel_timer();
+        return 'ok';
+      case 9:
+        return `rc=0 ${port.read_timer() > 0 ? 't>0' : 't=0'}`;
+      case 10:
+      case 12:
+        this.#monitor = port.monitor_process(operation === 10 ? port.connected() : caller);
+        return this.#monitor ? '0' : '1';
+      case 11:
+        return this.#monitor ? String(port.demonitor_process(this.#monitor)) : '1';
+      case 13:
+        return String(port.output_term(TERMS));
+      case 14:
+        return String(port.send_term(caller, ['sent', port.id]));
+      case 15:
+        port.async(undefined, { filename: JOBS, name: 'prefix', argument: text });
+        return 'ok';
+      case 16:
+        port.failure_atom('ctl_atom');
+        return 'ok';
+      case 17:
+        port.failure_posix('EINVAL');
+        return 'ok';
+      case 18:
+        port.failure_eof();
+        return 'ok';
+      case 19:
+        port.exit(0);
+        return 'ok';
+      case 20:
+        return undefined;
+      case 21:
+        return 'z'.repeat(100);
+      case 25: {
+        const tag = `${this.tag}'`;
+        const made = port.create_port(caller, 'made', (each) => new Commanded(each, tag, [tag], this.log));
+        port.send_term(caller, ['created', made.id]);
+        return 'ok';
+      }
+      case 26:
+        this.#event = createEventFd();
+        port.select(this.#event, SELECT, true);
+        return 'ok';
+      case 27:
+        writeSync(this.#event as number, Buffer.from(BigUint64Array.of(1n).buffer));
+        return 'ok';
+      case 28:
+        return String(port.sizeq());
+      case 29:
+        port.output(Buffer.from(text));
+        return 'ok';
+      case 30:
+        this.#tellCaller();
+        return 'ok';
+      case 31:
+        port.enq(Buffer.from(text));
+        return String(port.sizeq());
+      case 32:
+        port.pushq(Buffer.from(text));
+        return String(port.sizeq());
+      case 33:
+        return Buffer.concat(port.peekq()).toString();
+      case 34:
+        port.deq(Number(text));
+        return String(port.sizeq());
+      case 36:
+        port.select(this.#event as number, SELECT, false);
+        this.#event = undefined;
+        return 'ok';
+      case 37:
+        port.set_timer(0);
+        return 'ok';
+      default:
+        throw new ErlangError('badarg');
+    }
   }
 }
 
-function control(port: DriverPort, operation: number, data: Buffer, note: (what: string) => void): Buffer {
-  switch (operation) {
-    case 1:
-      return data;
-    case 7:
-      setTimeout(() => {
-        note('timeout(q=0)');
-        port.failure('timer_died');
-      }, Number(data.toString()));
-      break;
-    case 16:
-      port.failure('ctl_atom');
-      break;
-    case 18:
-      port.failure_eof();
-      break;
-    case 30:
-      tellCaller(port);
-      break;
-    default:
-      throw new ErlangError('badarg');
-  }
-  return Buffer.from('ok');
-}
+const JOBS = path.join(__dirname, '../fixtures/async-job.cjs');
 
-function tellCaller(port: DriverPort): void {
-  port.send_term(port.connected(), ['who', port.caller(), port.connected(), port.id]);
-}
+const ABC = list(97, 98, 99);
+const TERMS = [
+  't',
+  list(),
+  -7,
+  7,
+  -5000000000,
+  18446744073709551615n,
+  1.5,
+  ABC,
+  list(9),
+  ABC,
+  Buffer.from('ab'),
+  Buffer.from('xy'),
+  [1, 2],
+  new Map([['k', 1]]),
+];

@@ -23,9 +23,11 @@ const DIFFERENT: Record<string, string> = {
   bang_017:
     'an external program takes its time to answer, and a closing discards that; echo has answered by then',
   cmd_004: 'zero bytes do not come through a pipe; a driver is handed them, see drv_007',
-  cmd_012: 'options of port_command are for busy ports, which come with a later version',
   cmd_021: 'there is no logger to tell of bad data',
   cmd_022: 'there are no bit strings',
+  drv_015: 'there are no bit strings',
+  ctl_005: 'there are no bit strings; atoms are text, which is iodata',
+  drv_021: 'a message is a value: none is malformed',
   info_002: 'only external programs have an os_pid; with a driver it is undefined, see drv_008',
 };
 

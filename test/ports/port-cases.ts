@@ -47,6 +47,22 @@ export const portCases: Record<string, Play> = {
     const x = await w.proc('X');
     return [await w.on(x, (s) => w.ex(() => s.port_command(p, FOO))), await w.mbox(), w.isOpen(p)];
   },
+  cmd_012: (w, self) => {
+    const p = w.cat();
+    const improper = list('nosuspend');
+    improper.tail = 'x';
+    const options: unknown[] = [
+      [],
+      ['nosuspend'],
+      ['force'],
+      ['nosuspend', 'force'],
+      ['foo'],
+      improper,
+      'foo',
+      ['nosuspend', 'nosuspend'],
+    ];
+    return w.exAll(options.map((each) => () => self.port_command(p, bytes('x'), each as Any)));
+  },
   cmd_018: async (w, self) => {
     const p = w.cat();
     for (let i = 1; i <= 50; i++) self.port_command(p, list(i));

@@ -3,8 +3,9 @@ import type { Pid, Port } from '#actors/identifiers';
 import { isTuple, type List, toList } from '#actors/term';
 import type { Driver } from '#ports/driver';
 import { echoDriver } from '#ports/drivers/echo';
+import type { IoData } from '#ports/iodata';
 import { PortRuntime } from '#ports/port-runtime';
-import type { Self } from '#ports/self';
+import type { PortOption, Self } from '#ports/self';
 import { observe, settle, World } from '../support/erlang-world';
 import { commandedDriver, type Log } from './commanded-driver';
 
@@ -22,12 +23,15 @@ type Job = (self: Self) => unknown;
 export class PortWorld extends World<Self> {
   /** What the commanded drivers have been asked. */
   log: Log = [];
+  readonly logs: Record<'orc_v' | 'orc_soft', Log> = { orc_v: [], orc_soft: [] };
 
   static observe(play: (world: PortWorld, self: Self) => unknown): Promise<unknown> {
     return observe(new PortRuntime({ onCrash: () => {} }), PortWorld, (world, self) => {
       const { runtime } = self;
       runtime.addDriver(cat);
       runtime.addDriver(commandedDriver('orc_drv', world.log));
+      runtime.addDriver(commandedDriver('orc_v', world.logs.orc_v, { callbacks: ['outputv', 'stop'] }));
+      runtime.addDriver(commandedDriver('orc_soft', world.logs.orc_soft, { softBusy: true }));
       runtime.addDriver(commandedDriver('orc_bin', world.log, { binaryControl: true }));
       runtime.addDriver(commandedDriver('orc_min', world.log, { callbacks: ['output', 'stop'] }));
       runtime.addDriver(commandedDriver('orc_none', world.log, { callbacks: ['stop'] }));
@@ -39,8 +43,30 @@ export class PortWorld extends World<Self> {
     return this.name(self.open_port(['spawn', 'cat'], ['binary']), 'Port');
   }
 
-  drv(args: string, { driver = 'orc_drv', self = this.self } = {}): Port {
-    return this.name(self.open_port(['spawn_driver', `${driver} ${args}`], ['binary']), 'Port');
+  drv(
+    args: string,
+    { driver = 'orc_drv', self = this.self, options = ['binary'] as PortOption[] } = {},
+  ): Port {
+    return this.name(self.open_port(['spawn_driver', `${driver} ${args}`], options), 'Port');
+  }
+
+  /** port_control: the answer as Erlang's text. */
+  ctl(port: Port, operation: number, data: IoData = '', self = this.self): unknown {
+    return self.port_control(port, operation, data);
+  }
+
+  /** A process that is suspended by what it does, or else what it is instead. */
+  async suspended(pid: Pid): Promise<unknown> {
+    for (let i = 0; i < 100; i++) {
+      const info = this.self.process_info(pid, 'status');
+      if (isTuple(info) && info[1] === 'suspended') return 'suspended';
+      await this.sleep(1);
+    }
+    return this.self.process_info(pid, 'status');
+  }
+
+  sleep(ms: number): Promise<unknown> {
+    return Promise.resolve(this.self.receive(() => false, { after: ms }));
   }
 
   closed(): Port {
@@ -69,8 +95,8 @@ export class PortWorld extends World<Self> {
   }
 
   /** What has been logged since the last time. */
-  takeLog(): unknown {
-    return toList(this.log.splice(0).map(chars));
+  takeLog(log = this.log): unknown {
+    return toList(log.splice(0).map(chars));
   }
 
   /** A port's owner dies; somebody else is linked to the port and monitors it. */

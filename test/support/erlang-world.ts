@@ -191,7 +191,9 @@ export class World<S extends Process = Process> {
     if (term instanceof Reference) return `<${this.labels.get(term) ?? 'ref'}>`;
     if (isList(term)) {
       if (isStack(term)) return '<stack>';
-      return toList(Array.from(term, (item) => this.normalise(item)));
+      const items = toList(Array.from(term, (item) => this.normalise(item)));
+      if (term.tail !== undefined) items.tail = this.normalise(term.tail);
+      return items;
     }
     if (isTuple(term)) return term.map((item) => this.normalise(item));
     return term;
@@ -202,10 +204,16 @@ export class World<S extends Process = Process> {
 export function parseObserved(json: unknown): unknown {
   if (typeof json === 'number') return json;
   if (Array.isArray(json)) return list(...json.map(parseObserved));
-  const { atom, tuple, id, bin, str, float, map } = json as {
-    [kind in 'atom' | 'id' | 'bin' | 'str' | 'float']?: string;
-  } & { tuple?: unknown[]; map?: [unknown, unknown][] };
+  const { atom, tuple, id, bin, str, float, int, map, improper } = json as {
+    [kind in 'atom' | 'id' | 'bin' | 'str' | 'float' | 'int']?: string;
+  } & { tuple?: unknown[]; map?: [unknown, unknown][]; improper?: [unknown[], unknown] };
   if (float !== undefined) return Number(float);
+  if (improper !== undefined) {
+    const items = list(...improper[0].map(parseObserved));
+    items.tail = parseObserved(improper[1]);
+    return items;
+  }
+  if (int !== undefined) return BigInt(int);
   if (map !== undefined)
     return new Map(map.map(([key, value]) => [parseObserved(key), parseObserved(value)]));
   if (bin !== undefined) return Buffer.from(bin, 'latin1');
