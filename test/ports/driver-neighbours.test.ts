@@ -1,0 +1,279 @@
+/**
+ * What Erlang/OTP 25 answers beside the recorded cases, asked with the same driver: what a driver can do to its port.
+ */
+import path from 'node:path';
+import { isList, isTuple, list, toList } from '#actors/term';
+import type { Driver, DriverInstance, DriverPort } from '#ports/driver';
+import { PortRuntime } from '#ports/port-runtime';
+import type { PortOption, Self } from '#ports/self';
+import { runProcess } from '../support/run-process';
+
+const JOBS = path.join(__dirname, '../fixtures/async-job.cjs');
+
+let runtime: PortRuntime;
+let port: DriverPort;
+beforeEach(() => {
+  runtime = new PortRuntime({ onCrash: () => {} });
+});
+afterEach(() => runtime.stop());
+
+const run = <T>(body: (self: Self) => T) => runProcess(runtime, body);
+
+function open(
+  self: Self,
+  instance: DriverInstance = {},
+  options: PortOption[] = ['binary'],
+  more: Partial<Driver> = {},
+) {
+  runtime.addDriver({
+    name: 'test',
+    ...more,
+    start: (given) => {
+      port = given;
+      return instance;
+    },
+  });
+  return self.open_port('test', options);
+}
+
+async function inbox(self: Self, after = 0): Promise<unknown[]> {
+  const messages: unknown[] = [];
+  for (;;) {
+    const message = await self.receive(undefined, { after });
+    if (message === undefined) return messages;
+    messages.push(message);
+  }
+}
+
+/** What has been told as data. */
+async function told(self: Self): Promise<unknown[]> {
+  return (await inbox(self)).map((message) => {
+    const [, what] = message as [unknown, unknown];
+    return isTuple(what) ? what[1] : what;
+  });
+}
+
+const bytes = (text: string) => Buffer.from(text, 'latin1');
+function improper(tail: unknown, ...items: unknown[]) {
+  const made = list(...items);
+  made.tail = tail;
+  return made;
+}
+
+describe('output', () => {
+  test('of pieces: the last binary is the tail', async () => {
+    await run(async (self) => {
+      open(self);
+      const pieces = [bytes('abc'), bytes('de')];
+      port.outputv(bytes('HD'), pieces);
+      port.outputv(bytes('HD'), pieces, 1);
+      port.outputv(bytes(''), pieces);
+      port.outputv(bytes(''), pieces, 5);
+      port.output2(bytes('HD'), bytes('x'));
+      const heard = await told(self);
+      expect(heard).toEqual([
+        improper(bytes('de'), 72, 68, bytes('abc')),
+        improper(bytes('de'), 72, 68, bytes('bc')),
+        improper(bytes('de'), bytes('abc')),
+        list(),
+        improper(bytes('x'), 72, 68),
+      ]);
+      expect(heard.slice(0, 3).map((term) => isList(term) && term.tail)).toEqual(Array(3).fill(bytes('de')));
+    });
+  });
+
+  test('by lines, with what is left at the end of the input', async () => {
+    await run(async (self) => {
+      const id = open(self, {}, ['binary', ['line', 5], 'eof']);
+      for (const text of ['ab\ncd\n', 'longerthanfive\n', 'abc']) port.output(bytes(text));
+      port.failure_eof();
+      expect(await told(self)).toEqual([
+        ['eol', bytes('ab')],
+        ['eol', bytes('cd')],
+        ['noeol', bytes('longe')],
+        ['noeol', bytes('rthan')],
+        ['eol', bytes('five')],
+        ['noeol', bytes('abc')],
+        'eof',
+      ]);
+      port.failure_eof();
+      expect(await told(self)).toEqual(['eof']);
+      expect(self.port_info(id, 'id')).not.toBe('undefined');
+    });
+  });
+});
+
+describe('the queue', () => {
+  test('gives no more than it has', async () => {
+    await run((self) => {
+      open(self);
+      port.enq(bytes('abc'));
+      expect([port.deq(1), port.deq(5), port.deq(1)]).toEqual([2, -1, 1]);
+    });
+  });
+
+  test('is in order, whatever is put in front or skipped', async () => {
+    await run((self) => {
+      open(self);
+      port.enqv([bytes('abc'), bytes('def')], 4);
+      port.pushqv([bytes('12'), bytes('34')], 1);
+      port.pushq(bytes('x'));
+      expect(Buffer.concat(port.peekq())).toEqual(bytes('x234ef'));
+      expect(port.deq(3)).toBe(3);
+      expect(Buffer.concat(port.peekq())).toEqual(bytes('4ef'));
+    });
+  });
+
+  test.each(['control', 'elsewhere'])('emptied in %s, a closed port ends', async (where) => {
+    const stop = jest.fn();
+    const control = () => {
+      port.deq(port.sizeq());
+      return bytes('');
+    };
+    await run((self) => {
+      const id = open(self, { control, stop, output: (data) => port.enq(Buffer.from(data)) });
+      self.port_command(id, 'abc');
+      self.port_close(id);
+      expect(self.ports()).toEqual(list(id));
+      expect(stop).not.toHaveBeenCalled();
+      if (where === 'control') self.port_control(id, 0, '');
+      else port.deq(3);
+      expect(stop).toHaveBeenCalledTimes(1);
+      expect(self.ports()).toEqual(list());
+    });
+  });
+
+  test('keeps a closed port without flush callback, until the runtime stops', async () => {
+    const stop = jest.fn();
+    await run((self) => {
+      const id = open(self, { stop, output: (data) => port.enq(Buffer.from(data)) });
+      self.port_command(id, 'abc');
+      self.port_close(id);
+      self.exit(id, 'kill');
+      expect(self.ports()).toEqual(list(id));
+    });
+    runtime.stop();
+    expect(stop).toHaveBeenCalledTimes(1);
+    expect(runtime.openPorts.size).toBe(0);
+  });
+});
+
+describe('a busy port', () => {
+  test('delivers in order what waits, and goes on when it is busy again', async () => {
+    const heard: string[] = [];
+    const output = (data: Uint8Array) => {
+      heard.push(String(Buffer.from(data)));
+      if (heard.length === 2) port.set_busy(true);
+    };
+    await run(async (self) => {
+      const id = open(self, { output });
+      port.set_busy(true);
+      port.set_busy(true);
+      const answers = [1, 2, 3, 4].map((i) =>
+        i % 2 === 0 ? self.port_command(id, `${i}`) : self.send(id, [self.pid, ['command', `${i}`]]),
+      );
+      port.set_busy(false);
+      await answers[0];
+      await answers[1];
+      expect(heard).toEqual(['1', '2']);
+      port.set_busy(false);
+      expect(await answers[3]).toBe(true);
+      expect(heard).toEqual(['1', '2', '3', '4']);
+    });
+  });
+
+  test.each([
+    [['force'], 'notsup'],
+    [['force', 'nosuspend'], 'notsup'],
+    [['nosuspend', 'nosuspend'], false],
+    [['foo'], 'badarg'],
+  ])('port_command with %j', async (options, expected) => {
+    await run((self) => {
+      const id = open(self);
+      port.set_busy(true);
+      const call = () => self.port_command(id, list(256) as never, options as never);
+      if (typeof expected === 'string') expect(call).toThrow(expected);
+      else expect(call()).toBe(expected);
+    });
+  });
+
+  test('raises badarg for bad data only when they are delivered', async () => {
+    await run(async (self) => {
+      const id = open(self);
+      port.set_busy(true);
+      const answer = self.port_command(id, list(256) as never);
+      port.set_busy(false);
+      await expect(answer).rejects.toThrow('badarg');
+    });
+  });
+});
+
+describe('the end', () => {
+  test.each<[string, () => void, unknown[]]>([
+    ['an unknown error', () => port.failure_posix(9999), ['unknown']],
+    ['a number', () => port.failure_posix(32), ['epipe']],
+    ['exit of an unknown error: the owner is not told', () => port.exit(9999), []],
+  ])('%s', async (_, end, reasons) => {
+    await run(async (self) => {
+      self.process_flag('trap_exit', true);
+      const id = open(self);
+      end();
+      expect(await inbox(self)).toEqual(reasons.map((reason) => ['EXIT', id, reason]));
+      expect([port.output(bytes('x')), port.output_term('x'), port.send_term(self.pid, 'x')]).toEqual([
+        -1, -1, -1,
+      ]);
+    });
+  });
+});
+
+describe('drivers', () => {
+  test('init once, finish after the last port of one that is removed', async () => {
+    const log: string[] = [];
+    const more = { init: () => log.push('init'), finish: () => log.push('finish') };
+    await run((self) => {
+      const id = open(self, { stop: () => log.push('stop') }, [], more as never);
+      expect(runtime.removeDriver('test')).toBe(true);
+      expect(runtime.removeDriver('test')).toBe(false);
+      expect(() => self.open_port('test')).toThrow('badarg');
+      self.port_close(id);
+    });
+    expect(log).toEqual(['init', 'stop', 'finish']);
+  });
+
+  test('that are removed with their ports say so', async () => {
+    await run(async (self) => {
+      self.process_flag('trap_exit', true);
+      const id = open(self);
+      runtime.removeDriver('test', { killPorts: true });
+      expect(await inbox(self)).toEqual([['EXIT', id, 'driver_unloaded']]);
+    });
+  });
+
+  test('that take their time to start have open_port wait', async () => {
+    await run(async (self) => {
+      const opening = open(self, {}, [], { useInitAck: true });
+      expect(await self.receive(undefined, { after: 1 })).toBeUndefined();
+      port.init_ack();
+      expect(await opening).toBe(port.id);
+      const failing = open(self, {}, [], { useInitAck: true });
+      port.init_ack(new RangeError('no'));
+      await expect(failing).rejects.toThrow('no');
+      expect(self.ports()).toEqual(list(await opening));
+    });
+  });
+});
+
+test('jobs of one key come back in order; one that fails ends the port', async () => {
+  const results: unknown[] = [];
+  await run(async (self) => {
+    self.process_flag('trap_exit', true);
+    const id = open(self, { ready_async: (result) => void results.push(result) });
+    for (let i = 0; i < 5; i++) {
+      port.async(port.async_port_key(), { filename: JOBS, name: 'prefix', argument: i });
+    }
+    port.async(port.async_port_key(), { filename: JOBS, name: 'fail' });
+    const [exit, from, reason] = (await self.receive()) as [string, unknown, [[string, Buffer]]];
+    expect([exit, from, reason[0][0]]).toEqual(['EXIT', id, 'RangeError']);
+    expect(toList(results)).toEqual(toList([0, 1, 2, 3, 4].map((i) => `async:${i}`)));
+  });
+});
