@@ -17,7 +17,20 @@ export {
 export type { Timeout } from '../actors/process.js';
 export type { Reason } from '../actors/signal.js';
 export { Float, isList, isTuple, List, list, type Term } from '../actors/term.js';
-export type { Driver, DriverInstance, DriverPort } from '../ports/driver.js';
+export {
+  type AsyncJob,
+  type BusyLimits,
+  type Driver,
+  type DriverInstance,
+  type DriverMonitor,
+  type DriverPort,
+  ERL_DRV_READ,
+  ERL_DRV_USE,
+  ERL_DRV_USE_NO_CALLBACK,
+  ERL_DRV_WRITE,
+  PORT_CONTROL_FLAG_BINARY,
+  type PosixError,
+} from '../ports/driver.js';
 export type { IoData } from '../ports/iodata.js';
 export type { Bytes, PortInfo, PortName, PortOption, Self } from '../ports/self.js';
 export type { Domid } from '../xen/hypervisor.js';
