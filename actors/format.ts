@@ -49,13 +49,27 @@ function toReadable(term: unknown, items: number, depth: number): unknown {
     );
     return new Map(pairs as [unknown, unknown][]);
   }
-  if (!Array.isArray(term)) return term;
+  if (!Array.isArray(term)) return isPlain(term) ? withValues(term, readable) : term;
   const place = isList(term) ? placeOf(term) : undefined;
   if (place !== undefined) return new Text(`<at ${place}>`);
   const parts = Array.from(term as unknown[], (part, i) => (i < items ? readable(part) : part));
   if (!isList(term)) return parts;
   const list = toList(parts);
   return Object.hasOwn(term, 'tail') ? Object.assign(list, { tail: readable(term.tail) }) : list;
+}
+
+function isPlain(term: object): boolean {
+  return Object.getPrototypeOf(term) === Object.prototype;
+}
+
+/** A copy with other values; getters stay what they are, and uncalled. */
+function withValues(term: object, change: (value: unknown) => unknown): object {
+  const properties = Object.getOwnPropertyDescriptors(term) as PropertyDescriptorMap;
+  for (const key of Reflect.ownKeys(properties)) {
+    const property = properties[key as string]!;
+    if ('value' in property) property.value = change(property.value);
+  }
+  return Object.defineProperties({}, properties);
 }
 
 /** Text that is inspected as it is. */

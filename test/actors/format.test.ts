@@ -28,6 +28,16 @@ describe('a reason is formatted so that one can read it:', () => {
     ['bytes that are no UTF-8', Buffer.from([0xff, 0x61]), '<Buffer ff 61>'],
     ['text deep inside', [[list(Buffer.from('x'))]], '[ [ List(1) [ <<"x">> ] ] ]'],
     ['text in a map', new Map([[Buffer.from('k'), Buffer.from('v')]]), 'Map(1) { <<"k">> => <<"v">> }'],
+    ['text in an object', { key: Buffer.from('v'), n: 1 }, '{ key: <<"v">>, n: 1 }'],
+    [
+      'an object with a getter',
+      {
+        get key(): never {
+          throw new Error('odd');
+        },
+      },
+      '{ key: [Getter] }',
+    ],
     ['an improper list', improper, 'List(1) [ \'a\', tail: <<"b">> ]'],
     ['a float', [new Float(1)], '[ Float { value: 1 } ]'],
     ['a trace without files', list(['lists', 'map', 2, list()]), '<at lists:map/2>'],
