@@ -1,8 +1,8 @@
 import { Alarm } from './alarm.js';
 import { Alias, type AliasMode } from './alias.js';
 import { Crash } from './crash.js';
-import { ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
-import type { Pid, Reference } from './identifiers.js';
+import { badarg, ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
+import type { Pid, Port, Reference } from './identifiers.js';
 import { LinkedList } from './linked-list.js';
 import { Links } from './links.js';
 import { Mailbox, NONE } from './mailbox.js';
@@ -86,8 +86,9 @@ export abstract class Actor implements Receiver {
       if (this.isAlive) this.mailbox.push(message);
       return;
     }
-    if (this.guard === undefined || this.accepts(this.guard, message)) this.wake(message);
-    else this.mailbox.push(message);
+    const isWanted = this.guard === undefined || this.accepts(this.guard, message);
+    // The guard may have had effects: woken this by another message, or killed it.
+    if (!(isWanted && this.wake(message)) && this.isAlive) this.mailbox.push(message);
   }
 
   signal(signal: Signal): void {
@@ -184,8 +185,18 @@ export abstract class Actor implements Receiver {
 
   private take(guard: Guard | undefined, since: Reference | undefined): unknown {
     const { queue } = this;
-    if (queue === undefined) return NONE;
-    return guard === undefined ? queue.shift() : queue.take(guard, since?.arrivedBefore(queue));
+    if (queue === undefined || queue.length === 0) return NONE;
+    return guard === undefined ? queue.shift() : this.scan(queue, guard, since);
+  }
+
+  private scan(queue: Mailbox, guard: Guard, since: Reference | undefined): unknown {
+    this.phase = Phase.Scanning;
+    try {
+      return queue.take(guard, since?.arrivedBefore(queue));
+    } finally {
+      this.phase = Phase.Running;
+      this.ensureAlive();
+    }
   }
 
   /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
@@ -200,13 +211,21 @@ export abstract class Actor implements Receiver {
 
   /** First thing in whatever the program calls: a dead process does nothing any more. Raises ProcessExit. */
   protected ensureAlive(): void {
-    if (!this.isAlive) throw new ProcessExit(this.exitReason);
+    if (!this.isAlive) throw new ProcessExit(this.exitReason, this.pid);
+  }
+
+  /** Raises badarg for what belongs to another runtime. */
+  protected checkLocal(id: Pid | Port): void {
+    if (id.origin !== this.runtime.origin) throw badarg(`${id} is of another node`);
   }
 
   private ensureRunning(): void {
     this.ensureAlive();
     if (this.phase !== Phase.Running) {
-      throw new RuntimeError('ERR_CONCURRENT_RECEIVE', 'this process is in another receive already');
+      throw new RuntimeError(
+        'ERR_CONCURRENT_RECEIVE',
+        'this process is in another receive already: a receive, call or tube function before this one was not awaited',
+      );
     }
   }
 
@@ -251,12 +270,13 @@ export abstract class Actor implements Receiver {
     }
   }
 
-  /** Ends a wait; only one that has not ended yet. */
-  private wake(value: unknown): void {
-    if (this.phase !== Phase.Waiting) return;
+  /** Ends a wait; answers false where it has ended already. */
+  private wake(value: unknown): boolean {
+    if (this.phase !== Phase.Waiting) return false;
     this.stopWaiting();
     if (this.runtime.reductions > 0) this.resolve(value);
     else this.hold(value);
+    return true;
   }
 
   private hold(value: unknown): void {
@@ -332,8 +352,8 @@ export abstract class Actor implements Receiver {
     this.exitReason = reason;
     this.body = undefined;
     this.queue?.clear();
-    this.stopProgram();
     this.runtime.bury(this);
+    this.stopProgram();
   }
 
   /** Tells all who are concerned; the runtime calls it when it is this one's turn. */
@@ -348,11 +368,11 @@ export abstract class Actor implements Receiver {
   }
 
   private stopProgram(): void {
-    const waits = this.phase !== Phase.Running;
+    const waits = this.phase === Phase.Waiting || this.phase === Phase.Held;
     this.stopWaiting();
     this.held = undefined;
     if (!waits && this.suspensions === undefined) return;
-    const exit = new ProcessExit(this.exitReason);
+    const exit = new ProcessExit(this.exitReason, this.pid);
     for (const suspension of this.suspensions ?? []) suspension.reject(exit);
     if (!waits) return;
     // The program need not be awaiting it: it may have returned.
@@ -364,6 +384,8 @@ export abstract class Actor implements Receiver {
 enum Phase {
   /** Or awaiting a promise that is not ours. */
   Running,
+  /** In a receive that looks at what is there. */
+  Scanning,
   /** In a receive. */
   Waiting,
   /** In a receive that has its answer already and waits for its turn. */

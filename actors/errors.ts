@@ -127,7 +127,12 @@ function reasonOf(thrown: unknown): Reason {
 
 /** Also those of another realm: of a vm context, or Node's own in one (as under jest). */
 export function isError(thrown: unknown): thrown is Error {
-  return thrown instanceof Error || types.isNativeError(thrown);
+  try {
+    return thrown instanceof Error || types.isNativeError(thrown);
+  } catch {
+    // A revoked proxy cannot even be asked.
+    return false;
+  }
 }
 
 /** Only errors and throws are worth a report: exit/1 is a normal way to end. */

@@ -32,6 +32,11 @@ abstract class Identifier {
     this.#receiver = receiver;
   }
 
+  /** As {@link receiver}, of whatever it is: undefined of what is no identifier. */
+  static receiverOf(term: unknown): Receiver | undefined {
+    return typeof term === 'object' && term !== null && #receiver in term ? term.#receiver : undefined;
+  }
+
   get node(): string {
     return this.origin.node;
   }
@@ -47,6 +52,8 @@ abstract class Identifier {
     return this.toString();
   }
 }
+
+export const { receiverOf } = Identifier;
 
 /** Where nothing says which messages are accepted, none is refused. */
 // biome-ignore lint/suspicious/noExplicitAny: unknown would refuse every Pid that says what it accepts

@@ -3,7 +3,7 @@ import { checkProcessOrPort } from './bonded.js';
 import type { Destination } from './destination.js';
 import { badarg, type ErlangError, ProcessExit } from './errors.js';
 import { formatShort } from './format.js';
-import { type AnyMessage, Pid, type Port, type Reference } from './identifiers.js';
+import { type AnyMessage, Pid, type Port, type Reference, receiverOf } from './identifiers.js';
 import { parseFlags } from './options.js';
 import { type InfoAnswer, type InfoItem, type InfoPair, processInfo } from './process-info.js';
 import {
@@ -17,7 +17,7 @@ import {
   type SpawnAnswer,
   type SpawnOption,
 } from './process-options.js';
-import { type List, list } from './term.js';
+import { isTuple, type List, list } from './term.js';
 import { Timed } from './timed.js';
 
 /** Milliseconds up to 2^32 - 1. */
@@ -86,8 +86,9 @@ export class Process<M = AnyMessage> extends Timed {
     this.ensureAlive();
     if (options !== undefined) return this.sendWith(destination, message, options);
     this.runtime.reductions--;
+    checkMessage(message);
     // Nearly always it is an identifier of somebody alive.
-    const receiver = (destination as Pid | undefined)?.receiver ?? this.runtime.resolve(destination);
+    const receiver = receiverOf(destination) ?? this.runtime.resolve(destination);
     const suspended = receiver?.message(message, this.pid);
     this.ensureAlive();
     return suspended ?? message;
@@ -190,6 +191,7 @@ export class Process<M = AnyMessage> extends Timed {
   is_process_alive(pid: Pid): boolean {
     this.ensureAlive();
     if (!(pid instanceof Pid)) throw badarg(`${formatShort(pid)} is no pid`);
+    this.checkLocal(pid);
     return pid.receiver !== undefined;
   }
 
@@ -248,6 +250,7 @@ export class Process<M = AnyMessage> extends Timed {
   register(name: string, id: Pid | Port): true {
     this.ensureAlive();
     checkProcessOrPort(id);
+    this.checkLocal(id);
     if (id.receiver === undefined) throw badarg(`${id} has exited`);
     this.runtime.registry.register(name, id.receiver);
     return true;
@@ -328,6 +331,7 @@ export class Process<M = AnyMessage> extends Timed {
 
   private sendWith(destination: Destination, message: unknown, options: readonly SendOption[]): unknown {
     checkSendOptions(options);
+    checkMessage(message);
     this.runtime.reductions--;
     const receiver = this.runtime.resolve(destination);
     if (options.includes('nosuspend') && receiver?.wouldSuspend?.(message)) return 'nosuspend';
@@ -342,13 +346,15 @@ export class Process<M = AnyMessage> extends Timed {
 
   private async goOnWith(body: () => unknown): Promise<never> {
     if (this.mailbox.length === 0) this.mailbox.unshift(await this.next(undefined, undefined));
+    // It may have been killed since the message came.
+    this.ensureAlive();
     try {
       await body();
       this.die('normal');
     } catch (thrown) {
       this.fail(thrown);
     }
-    throw new ProcessExit(this.exitReason);
+    throw new ProcessExit(this.exitReason, this.pid);
   }
 
   private makeChild<N, A extends unknown[]>(
@@ -361,6 +367,17 @@ export class Process<M = AnyMessage> extends Timed {
     child.start(body, args);
     return child;
   }
+}
+
+/** Raises badarg for what is sent by mistake, and would keep its receiver from ever going on: JavaScript awaits promises. */
+function checkMessage(message: unknown): void {
+  if (isTuple(message)) return;
+  if (
+    message === undefined ||
+    message === null ||
+    typeof (message as PromiseLike<unknown>).then === 'function'
+  )
+    throw badarg('a message cannot be undefined, null or a promise');
 }
 
 /** Where Erlang begins to count, below zero, on a 64-bit machine. */

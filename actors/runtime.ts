@@ -8,6 +8,7 @@ import type { Mailbox } from './mailbox.js';
 import { Process } from './process.js';
 import { Registry } from './registry.js';
 import type { Receiver } from './signal.js';
+import { dropStrays, dropStraysNoMore } from './stray-programs.js';
 import { Timers } from './timers.js';
 import { WrittenReferences } from './written-references.js';
 
@@ -28,6 +29,8 @@ export interface RuntimeOptions<S extends Process> {
 /** How many receives and sends there can be before timers and I/O get a turn; BEAM's own figure. */
 const REDUCTIONS = 4000;
 const SPAWN_REDUCTIONS = 20;
+/** The budget is that of one process, and of so many at most where several share a turn. */
+const SHARES = 4;
 
 /**
  * One Erlang runtime: a node with its processes, ports, names and timers. A domain has one. It is alive until
@@ -63,6 +66,7 @@ export class Runtime<S extends Process = Process> {
     this.ProcessClass = options.Process ?? (Process as typeof this.ProcessClass);
     this.onCrash = options.onCrash ?? printCrash;
     runtimes.set(this.origin.creation, this as unknown as Runtime);
+    dropStrays();
   }
 
   get node(): string {
@@ -75,6 +79,7 @@ export class Runtime<S extends Process = Process> {
    * was thrown.
    */
   spawn<A extends unknown[]>(body: (self: S, ...args: A) => unknown, ...args: A): Pid {
+    if (typeof body !== 'function') throw badarg('what to run has to be a function');
     const process = this.makeProcess();
     process.start(body, args);
     return process.pid;
@@ -107,6 +112,7 @@ export class Runtime<S extends Process = Process> {
    * by the ends of those whom they are linked to.
    */
   stop(): void {
+    if (!this.isStopped) dropStraysNoMore();
     this.isStopped = true;
     for (const actor of [...this.actors.values()]) actor.die('killed');
     this.timers.cancelAll();
@@ -239,16 +245,30 @@ export class Runtime<S extends Process = Process> {
   private readonly startAll = (): void => {
     const actors = this.starting;
     this.starting = [];
-    for (const actor of actors) actor.resume();
+    resumeAll(actors);
   };
 
   private readonly nextTurn = (): void => {
-    this.reductions = REDUCTIONS;
     // Not more of them than the budget is for: the others wait for another turn of timers and I/O.
     const actors = this.heldBack.splice(0, REDUCTIONS);
+    // Or else one that sends as much as it may would leave nothing to who receives it.
+    this.reductions = REDUCTIONS * Math.min(actors.length, SHARES);
     this.turn = this.heldBack.length > 0 ? setImmediate(this.nextTurn) : undefined;
-    for (const actor of actors) actor.resume();
+    resumeAll(actors);
   };
+}
+
+/** What is thrown outside of any program (a listener for crashes) is nobody's who waits for a turn. */
+function resumeAll(actors: readonly Actor[]): void {
+  for (const actor of actors) {
+    try {
+      actor.resume();
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  }
 }
 
 const PIDS_PER_SERIAL = 0x1000_0000;

@@ -93,6 +93,7 @@ export abstract class Timed extends Bonded {
     if (!(destination instanceof Pid) && typeof destination !== 'string') {
       throw badarg(`${formatShort(destination)} is no pid and no name`);
     }
+    if (destination instanceof Pid) this.checkLocal(destination);
     const ref = this.runtime.makeReference(this.mailbox);
     this.runtime.timers.start(ms, destination, ref, toMessage(ref));
     return ref;

@@ -98,7 +98,7 @@ describe('a pattern of ts-pattern', () => {
         new Map([['name', 'a map']]),
         { name: 'ada' },
         list('a', 'list'),
-        null,
+        0,
       ];
       for (const message of messages) self.send(self.pid, message);
       expect(await self.receive(isMatching(['store', P._, P.number.gt(100)]))).toBe(messages[3]);
@@ -134,7 +134,7 @@ test('isTagged takes tuples by their first element', async () => {
   await run(async (self) => {
     const ref = self.make_ref();
     const lists = [list<unknown>('pong', 1), list<unknown>()];
-    const others = ['pong', 'p', undefined, [], [['pong']], ['ping', 'pong'], [ref], { 0: 'pong' }, ...lists];
+    const others = ['pong', 'p', 0, [], [['pong']], ['ping', 'pong'], [ref], { 0: 'pong' }, ...lists];
     for (const message of [...others, ['pong', 1], ['pong']]) self.send(self.pid, message);
     expect(await self.receive(isTagged('pong'))).toEqual(['pong', 1]);
     expect(await self.receive(isTagged('pong'))).toEqual(['pong']);
