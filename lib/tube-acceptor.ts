@@ -12,13 +12,12 @@ import {
   INITIALISING,
   tubeKeys,
 } from '../xen/tube-handshake.js';
-import type { From } from './gen-server.js';
 import * as gen_server from './gen-server.js';
-import { encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import { type Caller, encode, Keeper, type TubeOptions } from './tube-keeper.js';
 import * as xenstore from './xenstore.js';
 
 /** From the server: hand the tube to this caller of accept. */
-export type Accepted = ['accepted', From];
+export type Accepted = ['accepted', Caller];
 
 /** Runs the side that accepts, up to the end of the tube. */
 export async function keepAcceptor(self: Self, options: TubeOptions): Promise<void> {
@@ -28,7 +27,7 @@ export async function keepAcceptor(self: Self, options: TubeOptions): Promise<vo
 class Acceptor extends Keeper {
   protected readonly own = this.keys.tip;
   protected readonly theirs = this.keys.nock;
-  #accepted: From | undefined;
+  #accepted: Caller | undefined;
   /** Before that the directory is nothing but the peer's invitation, who may be about to make the next one. */
   #greeted = false;
 
@@ -52,7 +51,7 @@ class Acceptor extends Keeper {
 
   protected understand(message: unknown[]): HandshakeEvent | undefined {
     if (message[0] !== 'accepted') return undefined;
-    this.#accepted = message[1] as From;
+    this.#accepted = message[1] as Caller;
     return { type: 'ACCEPTED' };
   }
 
@@ -88,17 +87,17 @@ class Acceptor extends Keeper {
   async #handOver(): Promise<HandshakeEvent> {
     const { self } = this;
     const port = this.port as Port;
-    const from = this.#accepted as From;
+    const caller = this.#accepted as Caller;
     this.#accepted = undefined;
-    if (!self.is_process_alive(from[0])) return { type: 'NOBODY_THERE' };
+    if (!self.is_process_alive(caller.from[0])) return { type: 'NOBODY_THERE' };
     // An opener that has given up is no tube, even if its word of that is still on the way.
     const peer = await this.peerEvent();
     if (peer.type !== 'PEER_CONNECTED') return peer;
-    self.port_connect(port, from[0]);
+    this.give(port, caller);
     const connected = await this.setState(CONNECTED);
     if (connected !== 'ok') return this.fail(connected[1]);
     self.send(this.options.server, ['served', self.pid]);
-    gen_server.reply(self, from, ['ok', port]);
+    gen_server.reply(self, caller.from, ['ok', port]);
     return { type: 'HANDED_OVER' };
   }
 }

@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pid, type Port } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
-import { TUBE_HANGUP } from '../ports/drivers/tube.js';
+import { TUBE_HANGUP, TUBE_SETOPTS } from '../ports/drivers/tube.js';
+import type { TubeOption } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import {
@@ -18,6 +19,7 @@ import {
   peerEvent,
   type TubeKeys,
 } from '../xen/tube-handshake.js';
+import type { From } from './gen-server.js';
 import type { Done } from './result.js';
 import { forgetPeer } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
@@ -32,6 +34,12 @@ export interface TubeOptions {
   readonly server: Pid;
 }
 
+/** Who waits for a tube, and what options it is to have. */
+export interface Caller {
+  readonly from: From;
+  readonly options: readonly TubeOption[];
+}
+
 /** From the server to a keeper: close the tube. */
 export type CloseRequest = ['close'];
 
@@ -40,8 +48,8 @@ export abstract class Keeper {
   protected port: Port | undefined;
   /** Whether the peer has ever said anything. */
   protected peerSeen = false;
-  /** How many packets had come when the peer closed. */
-  protected received = 0;
+  /** How many packets had come when the peer closed; undefined before. */
+  protected received: number | undefined;
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
   /** Told to end, for this reason: so does the port. */
@@ -151,7 +159,8 @@ export abstract class Keeper {
     const outcome = this.#state.value;
     if (this.port && this.isOpen(this.port)) {
       if (this.#told) self.exit(this.port, this.#told.reason);
-      else self.port_close(this.port);
+      // With the peer gone it ends by itself, as soon as its owner has wanted all that was sent.
+      else if (this.received === undefined) self.port_close(this.port);
     }
     await xenstore.unwatch(self, this.theirs);
     for (const directory of this.leftovers()) await xenstore.delete(self, directory);
@@ -178,12 +187,18 @@ export abstract class Keeper {
     return { type: 'FAILED' };
   }
 
-  /** Opens the port, with this process as its owner. */
+  /** Opens the port, with this process as its owner, who wants no packets: they wait for whom it is given to. */
   protected openPort(): Port {
-    const port = this.self.open_port('tube', ['binary']);
+    const port = this.self.open_port('tube', ['binary', ['tid', this.options.tid], ['active', false]]);
     this.port = port;
     this.self.send(this.options.server, ['port', this.self.pid, port]);
     return port;
+  }
+
+  /** Makes the caller its owner; from here on packets come out of it. */
+  protected give(port: Port, { from, options }: Caller): void {
+    this.self.port_connect(port, from[0]);
+    this.self.port_call(port, TUBE_SETOPTS, [['active', true], ...options]);
   }
 
   protected isOpen(port: Port): boolean {

@@ -1,5 +1,5 @@
 /** The keeper of a tube on the side that opens it. */
-import type { Pid, Port } from '../actors/identifiers.js';
+import type { Port } from '../actors/identifiers.js';
 import { TUBE_ATTACH } from '../ports/drivers/tube.js';
 import type { Self } from '../ports/self.js';
 import {
@@ -11,15 +11,14 @@ import {
   openerHandshake,
   tubeKeys,
 } from '../xen/tube-handshake.js';
-import type { From } from './gen-server.js';
 import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
-import { encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import { type Caller, encode, Keeper, type TubeOptions } from './tube-keeper.js';
 import * as xenstore from './xenstore.js';
 
 /** Runs the side that opens; the caller gets its answer from here. */
-export async function keepOpener(self: Self, options: TubeOptions, from: From): Promise<void> {
-  const opener = new Opener(self, options, from);
+export async function keepOpener(self: Self, options: TubeOptions, caller: Caller): Promise<void> {
+  const opener = new Opener(self, options, caller);
   try {
     await opener.run();
   } finally {
@@ -31,19 +30,17 @@ export async function keepOpener(self: Self, options: TubeOptions, from: From): 
 class Opener extends Keeper {
   protected readonly own = this.keys.nock;
   protected readonly theirs = this.keys.tip;
-  #caller: Pid;
-  /** Who called open; undefined once answered. */
-  #from: From | undefined;
+  readonly #caller: Caller;
+  #answered = false;
   #watching = false;
   /** The tip that this side has made; from the peer's first word on it is the peer's. */
   #invited = false;
   #announced = false;
 
-  constructor(self: Self, options: TubeOptions, from: From) {
+  constructor(self: Self, options: TubeOptions, caller: Caller) {
     super(self, options, openerHandshake as Handshake, tubeKeys(options.me, options.peer, options.tid));
-    this.#from = from;
-    this.#caller = from[0];
-    self.monitor('process', this.#caller);
+    this.#caller = caller;
+    self.monitor('process', caller.from[0]);
   }
 
   protected act(action: HandshakeAction): Promise<HandshakeEvent | undefined> {
@@ -60,7 +57,7 @@ class Opener extends Keeper {
 
   protected understand(message: unknown[]): HandshakeEvent | undefined {
     // Once it has its tube, the caller's end is the port's business.
-    return message[0] === 'DOWN' && this.#from ? { type: 'ABANDONED' } : undefined;
+    return message[0] === 'DOWN' && !this.#answered ? { type: 'ABANDONED' } : undefined;
   }
 
   protected leftovers(): string[] {
@@ -70,7 +67,7 @@ class Opener extends Keeper {
 
   override over(reason: string): void {
     // The other side had accepted, sent and closed before this side could see it: that was a tube all the same.
-    const wasThere = this.port !== undefined && this.received > 0;
+    const wasThere = this.port !== undefined && (this.received ?? 0) > 0;
     this.#answer(wasThere ? ['ok', this.port as Port] : ['error', reason]);
   }
 
@@ -120,16 +117,16 @@ class Opener extends Keeper {
     const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
     if (answer?.[0] !== 0) return this.fail(this.exitReasonOf(port) ?? 'einval');
     // The other side may send as soon as it sees that this one is connected.
-    if (!self.is_process_alive(this.#caller)) return { type: 'ABANDONED' };
-    self.port_connect(port, this.#caller);
+    if (!self.is_process_alive(this.#caller.from[0])) return { type: 'ABANDONED' };
+    this.give(port, this.#caller);
     const connected = await this.setState(CONNECTED);
     return connected === 'ok' ? { type: 'ATTACHED' } : this.fail(connected[1]);
   }
 
   #answer(result: Result<Port>): void {
-    const from = this.#from;
-    this.#from = undefined;
-    if (from) gen_server.reply(this.self, from, result);
+    if (this.#answered) return;
+    this.#answered = true;
+    gen_server.reply(this.self, this.#caller.from, result);
   }
 }
 

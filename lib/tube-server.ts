@@ -4,6 +4,7 @@
  */
 import type { Pid, Port, Reference } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
+import type { TubeOption } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { NOCK, parseInvitation, TIP } from '../xen/tube-handshake.js';
@@ -12,7 +13,7 @@ import type { Behaviour, From, NoReply } from './gen-server.js';
 import * as gen_server from './gen-server.js';
 import { type Done, ok, type Result } from './result.js';
 import { type Accepted, keepAcceptor } from './tube-acceptor.js';
-import type { CloseRequest, TubeOptions } from './tube-keeper.js';
+import type { Caller, CloseRequest, TubeOptions } from './tube-keeper.js';
 import { startKeeper } from './tube-keepers.js';
 import { keepOpener } from './tube-opener.js';
 import { removeResidue, type TubeName, tubesInXenstore } from './tube-residue.js';
@@ -22,8 +23,8 @@ import * as xenstore from './xenstore.js';
 export const TUBE_SERVER = 'tube_server';
 
 export type TubeCall =
-  | [request: ['open', Domid, number], reply: Result<Port>]
-  | [request: 'accept', reply: Result<Port>]
+  | [request: ['open', Domid, number, readonly TubeOption[]], reply: Result<Port>]
+  | [request: ['accept', readonly TubeOption[]], reply: Result<Port>]
   | [request: ['close', Port], reply: Done];
 
 export interface TubeServerOptions {
@@ -37,15 +38,15 @@ interface Tube {
   keeper: Pid | undefined;
   port: Port | undefined;
   /** Who opens it, if that is this side. */
-  readonly opener: From | undefined;
+  readonly opener: Caller | undefined;
   /** Who waits for its end, having asked for it. */
   readonly closers: From[];
   /** Who wants to open the same tube once this one is gone. */
-  readonly successors: From[];
+  readonly successors: Caller[];
   /** The peer has invited to the next tube of this name before this one was gone. */
   invitedAgain: boolean;
   /** The caller of accept that the keeper has been told to serve, until it has. */
-  promised: From | undefined;
+  promised: Caller | undefined;
   /** Its keeper has crashed, and another process removes what is left of it. */
   hasCrashed: boolean;
 }
@@ -58,7 +59,7 @@ interface State {
   readonly keepers: Map<Pid, Tube>;
   /** Keepers of accepted tubes that nobody has asked for yet, and processes that wait in accept; never both. */
   readonly pending: Pid[];
-  readonly accepting: { from: From; monitor: Reference }[];
+  readonly accepting: { caller: Caller; monitor: Reference }[];
   /** Whether lingd is there: without it nobody can be invited. */
   connected: boolean;
 }
@@ -94,19 +95,21 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
   },
 
   handle_call(request, from, state, self) {
-    if (request === 'accept') {
-      if (!state.connected) return ['reply', ['error', 'enotconn'], state];
-      state.accepting.push({ from, monitor: self.monitor('process', from[0]) });
-      matchAccepting(self, state);
-      return ['noreply', state];
+    switch (request[0]) {
+      case 'open': {
+        const [, peer, tid, options] = request;
+        return open(self, state, { from, options }, peer, tid);
+      }
+      case 'accept': {
+        if (!state.connected) return ['reply', ['error', 'enotconn'], state];
+        const [, options] = request;
+        state.accepting.push({ caller: { from, options }, monitor: self.monitor('process', from[0]) });
+        matchAccepting(self, state);
+        return ['noreply', state];
+      }
+      case 'close':
+        return close(self, state, from, request[1]);
     }
-    const [verb] = request;
-    if (verb === 'open') return open(self, state, from, request[1], request[2]);
-    const tube = [...state.tubes.values()].find(({ port }) => port === request[1]);
-    if (!tube) return ['reply', ['error', 'badarg'], state];
-    tube.closers.push(from);
-    if (tube.keeper) self.send(tube.keeper, ['close'] satisfies CloseRequest);
-    return ['noreply', state];
   },
 
   async handle_info(message, state, self): Promise<NoReply<State>> {
@@ -160,27 +163,45 @@ const DISCONNECTIONS: ReadonlySet<string> = new Set(['enotconn', 'econnreset']);
 
 function onDisconnected(self: Self, state: State): void {
   state.connected = false;
-  for (const { from, monitor } of state.accepting.splice(0)) {
+  for (const { caller, monitor } of state.accepting.splice(0)) {
     self.demonitor(monitor, ['flush']);
-    gen_server.reply(self, from, ['error', 'econnreset']);
+    gen_server.reply(self, caller.from, ['error', 'econnreset']);
   }
 }
 
 async function open(
   self: Self,
   state: State,
-  from: From,
+  caller: Caller,
   peer: Domid,
   tid: number,
 ): Promise<['noreply', State] | ['reply', Result<Port>, State]> {
   const name: TubeName = { side: 'opener', peer, tid };
   const tube = state.tubes.get(keyOf(name));
-  if (!tube) await startTube(self, state, name, from);
+  if (!tube) await startTube(self, state, name, caller);
   // It is over on this side already, but its directory is still being removed.
   else if (tube.hasCrashed || (tube.port && self.port_info(tube.port, 'id') === 'undefined'))
-    tube.successors.push(from);
+    tube.successors.push(caller);
   else return ['reply', ['error', 'exists'], state];
   return ['noreply', state];
+}
+
+function close(
+  self: Self,
+  state: State,
+  from: From,
+  port: Port,
+): ['noreply', State] | ['reply', Done, State] {
+  const tube = [...state.tubes.values()].find((each) => each.port === port);
+  if (tube) {
+    tube.closers.push(from);
+    if (tube.keeper) self.send(tube.keeper, ['close'] satisfies CloseRequest);
+    return ['noreply', state];
+  }
+  // The peer has gone, and its last packets have not been received.
+  if (!isTube(self, port)) return ['reply', ['error', 'badarg'], state];
+  self.port_close(port);
+  return ['reply', 'ok', state];
 }
 
 async function invite(self: Self, state: State, peer: Domid, tid: number): Promise<void> {
@@ -191,7 +212,7 @@ async function invite(self: Self, state: State, peer: Domid, tid: number): Promi
   else await startTube(self, state, name);
 }
 
-async function startTube(self: Self, state: State, name: TubeName, opener?: From): Promise<void> {
+async function startTube(self: Self, state: State, name: TubeName, opener?: Caller): Promise<void> {
   const tube: Tube = {
     name,
     keeper: undefined,
@@ -233,14 +254,17 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
   const pending = state.pending.indexOf(keeper);
   if (pending !== -1) state.pending.splice(pending, 1);
   if (tube.promised) {
-    state.accepting.unshift({ from: tube.promised, monitor: self.monitor('process', tube.promised[0]) });
+    state.accepting.unshift({
+      caller: tube.promised,
+      monitor: self.monitor('process', tube.promised.from[0]),
+    });
     tube.promised = undefined;
     matchAccepting(self, state);
   }
   // Who removes what is left may be killed as well.
   if (reason === 'killed' || (reason !== 'normal' && !tube.hasCrashed)) {
     tube.hasCrashed = true;
-    if (tube.opener) gen_server.reply(self, tube.opener, ['error', 'closed']);
+    if (tube.opener) gen_server.reply(self, tube.opener.from, ['error', 'closed']);
     return keep(self, state, tube, (sweeper) => removeResidue(sweeper, state.me, tube.name));
   }
 
@@ -251,7 +275,7 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
   const [successor, ...others] = tube.successors;
   if (!successor) return;
   await startTube(self, state, tube.name, successor);
-  for (const from of others) gen_server.reply(self, from, ['error', 'exists']);
+  for (const { from } of others) gen_server.reply(self, from, ['error', 'exists']);
 }
 
 function matchAccepting(self: Self, state: State): void {
@@ -262,9 +286,15 @@ function matchAccepting(self: Self, state: State): void {
     const keeper = state.pending.shift() as Pid;
     const tube = state.keepers.get(keeper);
     // It may be about to end, and not see this any more.
-    if (tube) tube.promised = next.from;
-    self.send(keeper, ['accepted', next.from] satisfies Accepted);
+    if (tube) tube.promised = next.caller;
+    self.send(keeper, ['accepted', next.caller] satisfies Accepted);
   }
+}
+
+/** Whether that is an open port of the tube driver. */
+export function isTube(self: Self, port: Port): boolean {
+  const name = self.port_info(port, 'name');
+  return name !== 'undefined' && name[1] === 'tube';
 }
 
 function keyOf({ side, peer, tid }: TubeName): string {

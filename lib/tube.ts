@@ -5,44 +5,72 @@
  * `self.port_command(tube, data)`, 1 to 4096 bytes a packet; packets come as `[tube, ['data', Buffer]]` to the
  * process that opened or accepted it, or that `port_connect` gave it to, which is also linked to it. Packets of one
  * direction stay in order. A packet that finds the tube full (31 packets) is dropped; who wants no loss paces itself
- * with can_send.
+ * with can_send, or opens the tube with `['full', 'busy']`.
  *
  * When the other side closes or dies, what it had sent before is delivered, then the port closes by itself: a
- * linked process that traps exits gets `['EXIT', tube, 'normal']`, and monitors get 'DOWN'.
+ * linked process that traps exits gets `['EXIT', tube, 'normal']`, and monitors get 'DOWN'. In passive mode that is
+ * when all of it has been received; what is sent meanwhile is lost.
+ *
+ * Options, when it is opened or accepted and at any time later:
+ * - `['full', 'busy']`: while the tube is full the port is busy. port_command then suspends its caller (it answers a
+ *   promise) and sends as soon as half of the tube is free; with `nosuspend` it answers false, with `force` the packet
+ *   is dropped. Nothing is lost then for lack of room, and no memory grows. `'drop'` is the default.
+ * - `['active', Active]` as inet has it. `true`, the default: packets come as messages. `false`, passive mode: nothing
+ *   is taken out of the tube, which fills up, and then its sender waits or drops. `'once'`: one packet, then passive.
+ *   A number: that many packets (added to those that were left), then passive, which `['tube_passive', tube]` says.
  */
+import { badarg } from '../actors/errors.js';
 import { Port } from '../actors/identifiers.js';
-import { isTuple } from '../actors/term.js';
-import { TUBE_SEND_SLOTS } from '../ports/drivers/tube.js';
+import type { Timeout } from '../actors/process.js';
+import { isTuple, type List } from '../actors/term.js';
+import { isTid, TUBE_GETOPTS, TUBE_RECV, TUBE_SEND_SLOTS, TUBE_SETOPTS } from '../ports/drivers/tube.js';
+import { parseTubeOptions, type TubeOption, type TubeSettings } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
 import type { Done, Result } from './result.js';
 import { callTubeServer } from './tube-call.js';
+import { encode } from './tube-keeper.js';
+import { isTube } from './tube-server.js';
+
+export type { TubeOption, TubeSettings } from '../ports/drivers/tube-options.js';
 
 /** A packet as its owner gets it. */
 export type TubeMessage = [tube: Port, data: ['data', Buffer]];
 /** The answer to can_send_async: how many packets can be sent now, or that the tube has closed. */
 export type CanSendMessage = ['can_send', tube: Port, slots: number | 'closed'];
 
+/** After the last packet of `['active', N]`: no more come until it is set again. */
+export type TubePassiveMessage = ['tube_passive', tube: Port];
+
 /**
  * Opens a tube to another domain and waits until that accepts it. Any number of tubes can join two domains; the tid
  * tells them apart.
  *
- * `{error, Reason}`: badarg (no domid, or a tid that is no integer from 0 to 2^32 - 1), exists (this tube is open
- * from here already), not_found (no such domain, or none that accepts tubes), timeout (the other side has not
- * answered in time), closed (it has gone meanwhile), or what the hypervisor refused, such as emfile. As with every
+ * `{error, Reason}`: badarg (no domid, a tid that is no integer from 0 to 2^32 - 1, or an unknown option), exists (this
+ * tube is open from here already), not_found (no such domain, or none that accepts tubes), timeout (the other side has not
+ * answered in time), closed (it has gone meanwhile; that may be after it had accepted, if it had sent nothing), or what the hypervisor refused, such as emfile. As with every
  * function here that waits, the caller exits if tube_server crashes meanwhile; after a crash the next one is waited for.
  */
-export async function open(self: Self, domid: Domid, tid = 0): Promise<Result<Port>> {
-  if (!isDomid(domid) || !Number.isInteger(tid) || tid < 0 || tid > 0xffff_ffff) return ['error', 'badarg'];
-  return callTubeServer(self, ['open', domid, tid]);
+export async function open(
+  self: Self,
+  domid: Domid,
+  tid = 0,
+  options: readonly TubeOption[] = [],
+): Promise<Result<Port>> {
+  const parsed = orBadarg(() => parseTubeOptions(options));
+  if (!isDomid(domid) || !isTid(tid) || parsed === undefined) return ['error', 'badarg'];
+  return callTubeServer(self, ['open', domid, tid, parsed]);
 }
 
 /**
  * Waits for the next tube that another domain opens to this one. Several processes may wait; each gets one.
- * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone.
+ * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone, `{error, badarg}` for an
+ * unknown option.
  */
-export async function accept(self: Self): Promise<Result<Port>> {
-  return callTubeServer(self, 'accept');
+export async function accept(self: Self, options: readonly TubeOption[] = []): Promise<Result<Port>> {
+  const parsed = orBadarg(() => parseTubeOptions(options));
+  if (parsed === undefined) return ['error', 'badarg'];
+  return callTubeServer(self, ['accept', parsed]);
 }
 
 /**
@@ -50,13 +78,14 @@ export async function accept(self: Self): Promise<Result<Port>> {
  * answers, the tube's name is free again on this side. `{error, badarg}` for what is no open tube.
  */
 export async function close(self: Self, tube: Port): Promise<Done> {
-  if (!(tube instanceof Port) || self.port_info(tube, 'id') === 'undefined') return ['error', 'badarg'];
+  if (!isOpen(self, tube)) return ['error', 'badarg'];
   return callTubeServer(self, ['close', tube]);
 }
 
 /**
- * Waits until packets can be sent without loss, and answers how many: 1 to 31. That is for one sender: of several
- * that ask at the same time, each is told of all the room there is. `{error, closed}` when the tube closes
+ * Waits until packets can be sent without loss, and answers how many: 1 to 31. Several senders that ask at
+ * the same time are each told of a part of the room; it is theirs for the next few turns of the event loop.
+ * `{error, closed}` when the tube closes
  * meanwhile, `{error, badarg}` for what is no open tube.
  */
 export async function can_send(self: Self, tube: Port): Promise<Result<number, 'closed' | 'badarg'>> {
@@ -70,17 +99,75 @@ export async function can_send(self: Self, tube: Port): Promise<Result<number, '
 
 /** As can_send, but answers at once; `['can_send', tube, slots]` comes as a message, at the latest when the tube closes. */
 export function can_send_async(self: Self, tube: Port): Done<'badarg'> {
+  const answer = orBadarg(() => self.port_control(tube, TUBE_SEND_SLOTS, ''));
+  return Buffer.isBuffer(answer) && answer[0] === 0 ? 'ok' : ['error', 'badarg'];
+}
+
+/**
+ * The next packet, in passive mode; of several processes that wait each gets one, in turn. `{error, timeout}` when
+ * none has come after so many milliseconds, `{error, closed}` when the tube has closed and nothing is left in it,
+ * `{error, einval}` in any other mode, `{error, badarg}` for what is no tube. Raises badarg for a bad time.
+ */
+export async function recv(
+  self: Self,
+  tube: Port,
+  timeout: Timeout = 'infinity',
+): Promise<Result<Buffer, 'timeout' | 'closed' | 'einval' | 'badarg'>> {
+  if (timeout !== 'infinity' && !isTid(timeout)) throw badarg('that is no time');
+  if (!(tube instanceof Port)) return ['error', 'badarg'];
+  if (self.port_info(tube, 'id') === 'undefined') return ['error', 'closed'];
+  if (!isTube(self, tube)) return ['error', 'badarg'];
   try {
-    const answer = self.port_control(tube, TUBE_SEND_SLOTS, '');
-    return Buffer.isBuffer(answer) && answer[0] === 0 ? 'ok' : ['error', 'badarg'];
+    const request = timeout === 'infinity' ? '' : encode(timeout);
+    const answer = (await self.port_control(tube, TUBE_RECV, request)) as Buffer;
+    if (answer[0] === 0) return ['ok', answer.subarray(1)];
+    return ['error', answer[0] === 2 ? 'timeout' : 'einval'];
   } catch (error) {
-    if ((error as { reason?: unknown }).reason === 'badarg') return ['error', 'badarg'];
+    if (isBadarg(error)) return ['error', 'closed'];
     throw error;
   }
+}
+
+/** Sets options. `{error, einval}` for unknown ones, `{error, badarg}` for what is no open tube. Anybody may. */
+export function setopts(self: Self, tube: Port, options: readonly TubeOption[]): Done<'badarg' | 'einval'> {
+  if (!isOpen(self, tube)) return ['error', 'badarg'];
+  return orBadarg(() => self.port_call(tube, TUBE_SETOPTS, options)) === 'ok' ? 'ok' : ['error', 'einval'];
+}
+
+/**
+ * Options as they are, as a list of `[name, value]`: of `active` what is left of a number. `{error, einval}` and
+ * `{error, badarg}` as of setopts.
+ */
+export function getopts<K extends keyof TubeSettings>(
+  self: Self,
+  tube: Port,
+  names: readonly K[],
+): Result<List<[K, TubeSettings[K]]>, 'badarg' | 'einval'> {
+  if (!isOpen(self, tube)) return ['error', 'badarg'];
+  const options = orBadarg(() => self.port_call(tube, TUBE_GETOPTS, names));
+  return options === undefined ? ['error', 'einval'] : ['ok', options as List<[K, TubeSettings[K]]>];
 }
 
 /** A guard for receive: packets of this tube. */
 export function isData(tube: Port): (message: unknown) => message is TubeMessage {
   return (message): message is TubeMessage =>
     isTuple(message) && message[0] === tube && isTuple(message[1]) && message[1][0] === 'data';
+}
+
+function isOpen(self: Self, tube: Port): boolean {
+  return tube instanceof Port && isTube(self, tube);
+}
+
+/** What it answers; undefined where that raises badarg. */
+function orBadarg<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (isBadarg(error)) return undefined;
+    throw error;
+  }
+}
+
+function isBadarg(error: unknown): boolean {
+  return (error as { reason?: unknown }).reason === 'badarg';
 }

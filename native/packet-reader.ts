@@ -13,8 +13,8 @@ export class PacketReader {
   #slab = Buffer.from(newSlab());
   #offset = 0;
 
-  /** Hands out up to 31 waiting packets, oldest first. Returns how many there were, or BROKEN. */
-  read(end: TubeEnd, take: (packet: Buffer) => void): number {
+  /** Hands out waiting packets, oldest first, at most 31 or `most`. Returns how many there were, or BROKEN. */
+  read(end: TubeEnd, take: (packet: Buffer) => void, most = LARGEST_BATCH): number {
     if (this.#slab.length - this.#offset < LARGEST_PACKET) {
       this.#slab = Buffer.from(newSlab());
       this.#offset = 0;
@@ -23,7 +23,7 @@ export class PacketReader {
     this.#spare = undefined;
     const slab = this.#slab;
     let start = this.#offset;
-    const count = end.read(slab, start, lengths);
+    const count = end.read(slab, start, most < LARGEST_BATCH ? lengths.subarray(0, most) : lengths);
     for (let i = 0; i < count; i++) this.#offset += lengths[i] as number;
     for (let i = 0; i < count; i++) {
       const next = start + (lengths[i] as number);

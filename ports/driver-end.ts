@@ -25,6 +25,7 @@ export class DriverEnd implements DriverPort {
   readonly id: Port;
   readonly queue = new PortQueue();
   readonly #port: PortObject;
+  #isOver = false;
   readonly #binary: boolean;
   readonly #lines: LineReader | undefined;
   // Most drivers need few of these.
@@ -87,7 +88,8 @@ export class DriverEnd implements DriverPort {
   }
 
   send_term(receiver: Pid, message: unknown): 1 | 0 | -1 {
-    if (this.#port.isClosed) return -1;
+    // Not the port: in stop() its driver may still tell whom it has promised an answer.
+    if (this.#isOver) return -1;
     const to = receiver.receiver;
     to?.message(message, this.id);
     return to === undefined ? 0 : 1;
@@ -272,6 +274,7 @@ export class DriverEnd implements DriverPort {
 
   /** Lets go of what the driver has not let go of. */
   close(): void {
+    this.#isOver = true;
     this.#timer?.cancel();
     this.#selected?.close();
     this.endMonitors();

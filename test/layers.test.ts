@@ -38,6 +38,19 @@ describe.each(Object.keys(BELOW))('%s', (folder) => {
   });
 });
 
+test('no driver is known to ports themselves, nor to another driver: lib/ registers them', () => {
+  const files = sources('ports', '.ts');
+  const drivers = files.filter((file) =>
+    /^ports\/drivers\/(tube|echo|spawn|fd|tcp-inet|udp-inet)\.ts$/.test(file),
+  );
+  expect(drivers).not.toEqual([]);
+  const edges = files.flatMap((file) => importEdges(file, readFileSync(path.join(ROOT, file), 'utf8')));
+  const known = edges.filter(({ target }) => drivers.includes(`${target?.replace(/\.js$/, '')}.ts`));
+  expect(known.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
+  const tubes = edges.filter(({ target }) => /^ports\/drivers\/tube/.test(target ?? ''));
+  expect(tubes.filter(({ file }) => !file.startsWith('ports/drivers/tube'))).toEqual([]);
+});
+
 describe('the check of imports itself', () => {
   const FORMS: Record<string, (specifier: string) => string> = {
     import: (s) => `import { a } from '${s}';`,

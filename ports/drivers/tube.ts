@@ -1,19 +1,15 @@
 import { ErlangError } from '../../actors/errors.js';
 import type { Pid } from '../../actors/identifiers.js';
-import {
-  BROKEN,
-  MAX_PACKET,
-  readGrefs,
-  type Side,
-  TUBE_PAGES,
-  type TubeCounters,
-  TubeEnd,
-  writeGrefs,
-} from '../../native/index.js';
+import { list } from '../../actors/term.js';
+import { MAX_PACKET, type TubeCounters, type TubeEnd } from '../../native/index.js';
 import { PacketReader } from '../../native/packet-reader.js';
-import { type Domid, type EventChannel, type Hypervisor, isDomid } from '../../xen/hypervisor.js';
+import { type Domid, type Hypervisor, isDomid } from '../../xen/hypervisor.js';
 import type { Driver, DriverInstance, DriverPort } from '../driver.js';
-import { Patience } from './patience.js';
+import type { PortOptions } from '../port-options.js';
+import { Inbox } from './tube-inbox.js';
+import { isTubeOptionName, parseTubeOptions, type TubeSettings } from './tube-options.js';
+import { Outbox } from './tube-outbox.js';
+import { TubeResources } from './tube-resources.js';
 
 /** The accepting side: makes and grants the ring. Peer domid -> 0, ring reference, channel tx, channel rx. */
 export const TUBE_OPEN = 1;
@@ -21,30 +17,39 @@ export const TUBE_OPEN = 1;
 export const TUBE_ATTACH = 2;
 /** -> 0; then `{can_send, Tube, N}` to the caller, as soon as packets can be sent. */
 export const TUBE_SEND_SLOTS = 3;
-/** Ours: the peer is gone. Delivers what it had sent, then ends the port with reason normal. -> 0, packets received in all. */
+/**
+ * Ours: the peer is gone. -> 0, packets received in all. Ends the port with reason normal, once what the peer had
+ * sent is delivered.
+ */
 export const TUBE_HANGUP = 4;
+/** Ours, in passive mode: milliseconds, or nothing to wait for ever -> 0 and one packet, or 2 when none has come. */
+export const TUBE_RECV = 5;
 
-/** After so many packets in one turn, timers and I/O get theirs. */
-const BATCH = 512;
-/** A full ring. */
-const RING_PACKETS = 31;
-/** Worth telling a sender of: fewer only if no more come soon. */
-const MANY_SLOTS = 16;
+/** port_call, ours: a list of options -> `ok`. Raises badarg. */
+export const TUBE_SETOPTS = 1;
+/** port_call, ours: a list of names of options -> a list of options. Raises badarg. */
+export const TUBE_GETOPTS = 2;
 
 /**
  * LING's tube driver: packets of 1 to 4096 bytes through memory shared with another domain. The operations of
  * port_control are LING's; numbers are 32-bit big-endian, and a malformed request is answered with the byte 1.
  *
- * Output never waits: a packet that finds the ring full is dropped and counted. When a lying peer has written
- * nonsense into the shared pages, the port ends with reason `eproto`; a hypercall that fails ends it with the
- * error's name in lower case.
+ * Options, of which the first two can be changed at any time: `full`, `drop` (default: output never waits, a packet
+ * that finds the ring full is dropped and counted) or `busy` (the port is busy from when the ring is full until half
+ * of it is free; `force` drops); `active`, as inet has it, default true (`{tube_passive, Tube}` comes after the
+ * last of a number); `tid`, for port_info to say.
+ *
+ * When a lying peer has written nonsense into the shared pages, the port ends with reason `eproto`; a hypercall that
+ * fails ends it with the error's name in lower case.
  */
 export function tubeDriver(hypervisor: Hypervisor): Driver {
   const reader = new PacketReader();
   return {
     name: 'tube',
     binaryControl: true,
-    start: (port) => new Tube(port, hypervisor, reader),
+    softBusy: true,
+    options: ['full', 'active', 'tid'],
+    start: (port, _command, { own }) => new Tube(port, hypervisor, reader, own),
   };
 }
 
@@ -59,85 +64,128 @@ const NO_COUNTERS: TubeCounters = {
 class Tube implements DriverInstance {
   readonly #port: DriverPort;
   readonly #hypervisor: Hypervisor;
-  readonly #reader: PacketReader;
-  /** What has to be given back to the hypervisor. */
-  readonly #held: (() => void)[] = [];
+  readonly #resources: TubeResources;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #tid: unknown;
+  #peer: Domid | undefined;
   #end: TubeEnd | undefined;
   #starting = false;
   #stopped = false;
-  #flushing = false;
+  /** The peer is gone. */
+  #hungUp = false;
   #looking = false;
-  readonly #packets = new Patience();
-  readonly #room = new Patience();
-  /** The doorbell will say when there is anything to look for. */
-  #packetsArmed = false;
-  #roomArmed = false;
   #counters = NO_COUNTERS;
-  /** Callers of SEND_SLOTS that wait for room. */
-  #waiting: Pid[] = [];
 
-  constructor(port: DriverPort, hypervisor: Hypervisor, reader: PacketReader) {
+  constructor(port: DriverPort, hypervisor: Hypervisor, reader: PacketReader, options: PortOptions['own']) {
     this.#port = port;
     this.#hypervisor = hypervisor;
-    this.#reader = reader;
+    this.#resources = new TubeResources(hypervisor);
+    this.#inbox = new Inbox(port, reader);
+    this.#outbox = new Outbox(port, () => this.#lookSoon());
+    const tid = options.get('tid') ?? 'undefined';
+    if (tid !== 'undefined' && !isTid(tid)) throw new ErlangError('badarg', 'that is no tid');
+    this.#tid = tid;
+    this.#set([...options].filter(([name]) => isTubeOptionName(name)));
   }
 
   output(data: Uint8Array): void {
     if (data.length === 0 || data.length > MAX_PACKET) {
       throw new ErlangError('badarg', `a packet has 1 to ${MAX_PACKET} bytes, not ${data.length}`);
     }
-    if (!this.#end) return;
-    if (this.#end.write(data) === BROKEN) return this.#port.failure('eproto');
-    if (this.#flushing) return;
-    // One ring of the doorbell for all that is sent in this turn, as far as the ring itself does not ask for more.
-    this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      this.#end?.flush();
-    });
+    this.#outbox.write(data);
   }
 
   control(operation: number, data: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const numbers = decode(data);
-    const [peer, ringRef, tx, rx] = numbers;
+    const [first, ringRef, tx, rx] = numbers;
     switch (operation) {
       case TUBE_OPEN:
-        if (numbers.length !== 1 || !isDomid(peer) || this.#starting) return MALFORMED;
-        return this.#start(() => this.#open(peer));
+        if (numbers.length !== 1 || !isDomid(first) || this.#starting) return MALFORMED;
+        return this.#start(first, async () => {
+          const [end, told] = await this.#resources.open(first);
+          return [end, encode(...told)];
+        });
       case TUBE_ATTACH:
-        if (numbers.length !== 4 || !isDomid(peer) || this.#starting) return MALFORMED;
-        return this.#start(() => this.#attach(peer, ringRef as number, tx as number, rx as number));
+        if (numbers.length !== 4 || !isDomid(first) || this.#starting) return MALFORMED;
+        return this.#start(first, async () => {
+          const end = await this.#resources.attach(first, ringRef as number, tx as number, rx as number);
+          return [end, encode()];
+        });
       case TUBE_SEND_SLOTS:
         if (data.length !== 0 || !this.#end) return MALFORMED;
-        this.#waiting.push(this.#port.caller() as Pid);
-        if (this.#answerWaiting()) this.#lookSoon();
+        this.#outbox.ask(this.#port.caller() as Pid);
         return encode();
       case TUBE_HANGUP:
         if (data.length !== 0) return MALFORMED;
         return encode(this.#hangUp());
+      case TUBE_RECV:
+        if (numbers.length > 1 || numbers.length * 4 !== data.length || this.#inbox.active !== false)
+          return MALFORMED;
+        return this.#recv(first);
       default:
         return MALFORMED;
     }
   }
 
+  call(operation: number, argument: unknown): unknown {
+    switch (operation) {
+      case TUBE_SETOPTS:
+        this.#set(argument);
+        this.#look();
+        return 'ok';
+      case TUBE_GETOPTS:
+        return this.#get(argument);
+      default:
+        throw new ErlangError('badarg', `a tube knows no call ${operation}`);
+    }
+  }
+
   stop(): void {
     this.#stopped = true;
-    for (const pid of this.#waiting) this.#port.send_term(pid, ['can_send', this.#port.id, 'closed']);
-    this.#waiting = [];
+    this.#inbox.stop();
+    this.#outbox.stop();
     this.#release();
   }
 
   info(): Readonly<Record<string, unknown>> {
-    const counters = this.#end?.counters() ?? this.#counters;
-    return { packets: [counters.sentPackets, counters.receivedPackets], drops: counters.droppedPackets };
+    const { sentPackets, receivedPackets, droppedPackets } = this.#end?.counters() ?? this.#counters;
+    return {
+      packets: [sentPackets, receivedPackets],
+      drops: droppedPackets,
+      peer: this.#peer ?? 'undefined',
+      tid: this.#tid,
+      state: this.#hungUp ? 'closing' : this.#end ? 'connected' : 'unconnected',
+      full: this.#outbox.full,
+      active: this.#inbox.active,
+    };
   }
 
-  // ---- Setting up
+  // ---- Options
 
-  async #start(setUp: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  #set(options: unknown): void {
+    for (const option of parseTubeOptions(options)) {
+      if (option[0] === 'full') this.#outbox.full = option[1];
+      else this.#inbox.active = option[1];
+    }
+  }
+
+  #get(names: unknown): unknown {
+    const settings: TubeSettings = { full: this.#outbox.full, active: this.#inbox.active };
+    if (!Array.isArray(names) || !names.every(isTubeOptionName)) {
+      throw new ErlangError('badarg', 'a tube has no such option');
+    }
+    return list(...names.map((name) => [name, settings[name]]));
+  }
+
+  // ---- Setting up, and taking down
+
+  async #start(peer: Domid, setUp: () => Promise<[end: TubeEnd, answer: Uint8Array]>): Promise<Uint8Array> {
     this.#starting = true;
+    this.#peer = peer;
     try {
-      const answer = await setUp();
+      const [end, answer] = await setUp();
+      this.#begin(end);
       // The port was closed while the hypervisor worked.
       if (this.#stopped) this.#release();
       return answer;
@@ -150,78 +198,19 @@ class Tube implements DriverInstance {
     }
   }
 
-  async #open(peer: Domid): Promise<Uint8Array> {
-    const grant = await this.#hypervisor.grant(peer, TUBE_PAGES);
-    this.#held.push(() => {
-      grant.end();
-      // Without effect once the tube has taken them over.
-      grant.pages.close();
-    });
-    const [ringRef, ...bufferRefs] = grant.refs;
-    writeGrefs(grant.pages, bufferRefs);
-    const [tx, rx] = await this.#channels(
-      this.#hypervisor.allocateChannel(peer),
-      this.#hypervisor.allocateChannel(peer),
-    );
-    this.#begin('acceptor', grant.pages, rx, tx);
-    return encode(ringRef as number, tx.port, rx.port);
-  }
-
-  async #attach(peer: Domid, ringRef: number, txPort: number, rxPort: number): Promise<Uint8Array> {
-    const ringPage = await this.#hypervisor.map(peer, [ringRef]);
-    const bufferRefs = readGrefs(ringPage);
-    ringPage.close();
-    const pages = await this.#hypervisor.map(peer, [ringRef, ...bufferRefs]);
-    this.#held.push(() => pages.close());
-    const [tx, rx] = await this.#channels(
-      this.#hypervisor.bindChannel(peer, txPort),
-      this.#hypervisor.bindChannel(peer, rxPort),
-    );
-    this.#begin('opener', pages, tx, rx);
-    return encode();
-  }
-
-  /** Both or an error; what one got while the other failed is not lost either. */
-  async #channels(
-    ...asked: [Promise<EventChannel>, Promise<EventChannel>]
-  ): Promise<[EventChannel, EventChannel]> {
-    const got = await Promise.allSettled(asked);
-    const channels: EventChannel[] = [];
-    for (const result of got) {
-      if (result.status === 'rejected') continue;
-      channels.push(result.value);
-      this.#held.push(() => result.value.close());
-    }
-    const failed = got.find((result) => result.status === 'rejected');
-    if (failed) {
-      for (const channel of channels) channel.discard();
-      throw failed.reason;
-    }
-    return channels as [EventChannel, EventChannel];
-  }
-
-  #begin(
-    side: Side,
-    pages: ConstructorParameters<typeof TubeEnd>[2],
-    sending: EventChannel,
-    receiving: EventChannel,
-  ): void {
-    const { reactor } = this.#hypervisor.watcher;
-    const end = new TubeEnd(reactor, side, pages, [
-      sending.kick,
-      sending.wait,
-      receiving.kick,
-      receiving.wait,
-    ]);
+  #begin(end: TubeEnd): void {
     this.#end = end;
+    if (this.#stopped) return;
     this.#hypervisor.watcher.on(end.packetsToken, () => {
-      this.#packetsArmed = false;
-      this.#look();
+      this.#inbox.disarmed();
+      this.#lookUnlessSoon();
     });
     this.#hypervisor.watcher.on(end.roomToken, () => {
-      this.#roomArmed = false;
-      this.#look();
+      this.#outbox.disarmed();
+      this.#lookUnlessSoon();
     });
+    this.#inbox.begin(end);
+    this.#outbox.begin(end);
     this.#look();
   }
 
@@ -234,7 +223,17 @@ class Tube implements DriverInstance {
       end.close();
       this.#end = undefined;
     }
-    for (const giveBack of this.#held.splice(0)) giveBack();
+    this.#resources.release();
+  }
+
+  /** Answers how many packets have come in all. */
+  #hangUp(): number {
+    this.#inbox.hangUp();
+    this.#outbox.stop();
+    this.#release();
+    this.#hungUp = true;
+    if (this.#inbox.isEmpty) this.#port.failure_eof();
+    return this.#counters.receivedPackets % 2 ** 32;
   }
 
   // ---- Packets
@@ -244,12 +243,16 @@ class Tube implements DriverInstance {
    * looks again in the next turn of the event loop, without a doorbell; only when that is armed, and there still is
    * nothing, it sleeps.
    */
-  readonly #look = (): void => {
-    if (this.#looking) return;
-    const packets = this.#receive();
-    const room = this.#answerWaiting();
+  #look(): void {
+    const packets = this.#inbox.receive();
+    const room = this.#outbox.giveRoom();
     if (packets || room) this.#lookSoon();
-  };
+    else if (this.#hungUp && this.#inbox.isEmpty) this.#port.failure_eof();
+  }
+
+  #lookUnlessSoon(): void {
+    if (!this.#looking) this.#look();
+  }
 
   #lookSoon(): void {
     if (this.#looking) return;
@@ -262,69 +265,19 @@ class Tube implements DriverInstance {
     this.#look();
   };
 
-  /** Answers whether to look again soon. */
-  #receive(): boolean {
-    const end = this.#end;
-    if (!end || this.#packetsArmed) return false;
-    if (this.#deliver(BATCH, RING_PACKETS) > 0) {
-      this.#packets.rewarded();
-      return true;
-    }
-    if (this.#packets.goesOn()) return true;
-    // Nonsense is looked at again as well.
-    this.#packetsArmed = this.#end === end && end.armPackets() === 0;
-    return !this.#packetsArmed;
-  }
-
-  readonly #take = (packet: Buffer): void => {
-    this.#port.output(packet);
-  };
-
-  /**
-   * Up to about `most` packets to the owner, in batches, until one is smaller than `least`: a full ring or 1. How
-   * many there were. After a batch that is neither full nor empty the ring, or else the slab, is at its end.
-   */
-  #deliver(most: number, least: number): number {
-    let delivered = 0;
-    while (this.#end && delivered < most) {
-      const count = this.#reader.read(this.#end, this.#take);
-      if (count === BROKEN) {
-        this.#port.failure('eproto');
-        break;
-      }
-      delivered += count;
-      if (count < least) break;
-    }
-    return delivered;
-  }
-
-  /** What the peer had sent is at most a full ring; more than that it is still writing, for whatever reason. */
-  #hangUp(): number {
-    this.#deliver(RING_PACKETS, 1);
-    const received = this.#end?.counters().receivedPackets ?? 0;
-    this.#port.failure_eof();
-    return received % 2 ** 32;
-  }
-
-  /** Answers whether to look again soon. */
-  #answerWaiting(): boolean {
-    const end = this.#end;
-    if (!end || this.#roomArmed || this.#waiting.length === 0) return false;
-    let slots = end.freeSlots();
-    if (slots < MANY_SLOTS && slots !== BROKEN) {
-      if (this.#room.goesOn()) return true;
-      if (slots === 0) slots = end.armRoom();
-      this.#roomArmed = slots === 0;
-    }
-    if (slots === BROKEN) this.#port.failure('eproto');
-    if (slots <= 0) return false;
-    this.#room.rewarded();
-    for (const pid of this.#waiting.splice(0)) this.#port.send_term(pid, ['can_send', this.#port.id, slots]);
-    return false;
+  async #recv(timeout: number | undefined): Promise<Uint8Array> {
+    const packet = await this.#inbox.recv(this.#port.caller() as Pid, timeout, () => this.#look());
+    return packet ? Buffer.concat([encode(), packet]) : TIMED_OUT;
   }
 }
 
+/** The number of a tube between two domains. */
+export function isTid(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff;
+}
+
 const MALFORMED = Uint8Array.of(1);
+const TIMED_OUT = Uint8Array.of(2);
 
 /** An answer: the byte 0, then the numbers. */
 function encode(...numbers: number[]): Uint8Array {

@@ -1,0 +1,186 @@
+import { Alarm } from '../../actors/alarm.js';
+import type { Pid } from '../../actors/identifiers.js';
+import { BROKEN, type TubeEnd } from '../../native/index.js';
+import type { PacketReader } from '../../native/packet-reader.js';
+import type { DriverPort } from '../driver.js';
+import { type Active, ActiveMode } from './active-mode.js';
+import { Patience } from './patience.js';
+
+/** After so many packets in one turn, timers and I/O get theirs. */
+const BATCH = 512;
+/** A full ring. */
+const RING_PACKETS = 31;
+
+/** A process that waits for one packet, in passive mode. */
+interface Receiver {
+  readonly pid: Pid;
+  readonly answer: (packet: Buffer | undefined) => void;
+  alarm: Alarm<Receiver> | undefined;
+}
+
+/**
+ * Where packets of a tube come out: to the owner, as far as its option `active` wants them, or to those who ask.
+ * What nobody wants stays in the ring, until that and then the sender's patience are full.
+ */
+export class Inbox {
+  readonly #port: DriverPort;
+  readonly #reader: PacketReader;
+  readonly #mode = new ActiveMode();
+  readonly #patience = new Patience();
+  #end: TubeEnd | undefined;
+  /** The doorbell will say when there is anything to look for. */
+  #armed = false;
+  /** Packets out of the ring are being handed out. */
+  #handing = false;
+  /** Taken out of the ring, and not wanted any more then: at most a full one. */
+  readonly #kept: Buffer[] = [];
+  #receivers: Receiver[] = [];
+
+  constructor(port: DriverPort, reader: PacketReader) {
+    this.#port = port;
+    this.#reader = reader;
+  }
+
+  get active(): Active {
+    return this.#mode.value;
+  }
+
+  /** Raises badarg for a number that is too large in addition to what is left. */
+  set active(active: Active) {
+    if (this.#mode.set(active)) this.#tellPassive();
+  }
+
+  begin(end: TubeEnd): void {
+    this.#end = end;
+  }
+
+  /** The doorbell has rung. */
+  disarmed(): void {
+    this.#armed = false;
+  }
+
+  /** Delivers what waits and is wanted. Answers whether to look again soon. */
+  receive(): boolean {
+    // Whoever gets one of a batch may be who asks for more: that comes after the batch.
+    if (this.#handing) return true;
+    this.#handOutKept();
+    const end = this.#end;
+    if (!end || this.#armed || this.#wanted === 0) return false;
+    if (this.#deliver(BATCH, RING_PACKETS) > 0) {
+      this.#patience.rewarded();
+      return true;
+    }
+    if (this.#patience.goesOn()) return true;
+    // Nonsense is looked at again as well.
+    this.#armed = this.#end === end && end.armPackets() === 0;
+    return !this.#armed;
+  }
+
+  /**
+   * Waits for one packet on behalf of a process; `look` sees to what is there already. Undefined when none has come
+   * in time, in milliseconds.
+   */
+  recv(pid: Pid, timeout: number | undefined, look: () => void): Promise<Buffer | undefined> {
+    // Those who were killed while they waited.
+    for (const receiver of this.#receivers.filter((each) => !isAlive(each.pid))) this.#giveUp(receiver);
+    return new Promise((resolve) => {
+      const receiver: Receiver = { pid, answer: resolve, alarm: undefined };
+      this.#receivers.push(receiver);
+      look();
+      if (timeout === 0) this.#giveUp(receiver);
+      else if (timeout !== undefined && this.#receivers.includes(receiver)) {
+        receiver.alarm = new Alarm(timeout, (late) => this.#giveUp(late), receiver);
+      }
+    });
+  }
+
+  /** The peer has gone: takes what it had sent, which is a full ring at most, and keeps what nobody wants yet. */
+  hangUp(): void {
+    if (!this.#end) return;
+    this.#handOutKept();
+    this.#deliver(RING_PACKETS, 1, true);
+    this.#end = undefined;
+  }
+
+  /** Whether nothing is left that was taken out of the ring. */
+  get isEmpty(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** The port has ended. */
+  stop(): void {
+    this.#end = undefined;
+    for (const { alarm } of this.#receivers.splice(0)) alarm?.cancel();
+  }
+
+  get #wanted(): number {
+    return this.#receivers.length + this.#mode.wanted;
+  }
+
+  /**
+   * Up to about `most` packets, in batches, until one is smaller than `least`: a full ring or 1. How many there were.
+   * After a batch that is neither full nor empty the ring, or else the slab, is at its end.
+   */
+  #deliver(most: number, least: number, all = false): number {
+    let delivered = 0;
+    this.#handing = true;
+    try {
+      while (this.#end && delivered < most) {
+        const wanted = all ? RING_PACKETS : this.#wanted;
+        if (wanted === 0) break;
+        const count = this.#reader.read(this.#end, this.#take, wanted);
+        if (count === BROKEN) {
+          this.#port.failure('eproto');
+          break;
+        }
+        delivered += count;
+        if (count < least) break;
+      }
+    } finally {
+      this.#handing = false;
+    }
+    return delivered;
+  }
+
+  readonly #take = (packet: Buffer): void => {
+    if (this.#mode.value === true && this.#receivers.length === 0) this.#port.output(packet);
+    else if (this.#kept.length > 0 || !this.#hand(packet)) this.#kept.push(packet);
+  };
+
+  /** Answers whether anybody wanted it. */
+  #hand(packet: Buffer): boolean {
+    for (let receiver = this.#receivers.shift(); receiver; receiver = this.#receivers.shift()) {
+      receiver.alarm?.cancel();
+      if (!isAlive(receiver.pid)) continue;
+      receiver.answer(packet);
+      return true;
+    }
+    if (this.#mode.wanted === 0) return false;
+    this.#port.output(packet);
+    if (this.#mode.delivered()) this.#tellPassive();
+    return true;
+  }
+
+  #handOutKept(): void {
+    while (this.#wanted > 0) {
+      const packet = this.#kept.shift();
+      if (packet === undefined) return;
+      // Those who had asked for it may all be dead.
+      if (!this.#hand(packet)) this.#kept.unshift(packet);
+    }
+  }
+
+  #tellPassive(): void {
+    this.#port.output_term(['tube_passive', this.#port.id]);
+  }
+
+  #giveUp(receiver: Receiver): void {
+    receiver.alarm?.cancel();
+    this.#receivers = this.#receivers.filter((each) => each !== receiver);
+    receiver.answer(undefined);
+  }
+}
+
+function isAlive(pid: Pid): boolean {
+  return pid.receiver !== undefined;
+}
