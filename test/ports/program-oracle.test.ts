@@ -27,7 +27,6 @@ const cases = { ...portCases, ...programCases };
 
 /** Cases that do not apply, and why. */
 const DIFFERENT: Record<string, string> = {
-  cmd_012: 'a port of the echo driver is asked as well; of a program see "queue: force"',
   cmd_021: 'there is no logger to tell of bad data',
   cmd_022: 'there are no bit strings',
 };
