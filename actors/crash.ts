@@ -53,8 +53,11 @@ export class Crash {
    */
   get position(): string | undefined {
     if (!isError(this.thrown)) return undefined;
-    const places = [...stackOf(this.thrown).matchAll(PLACE)].map(([, place = '']) => toPath(place));
-    return places.find(isOfProgram);
+    for (const line of stackOf(this.thrown).split('\n')) {
+      const place = placeIn(line);
+      if (place !== undefined && isOfProgram(place)) return place;
+    }
+    return undefined;
   }
 
   toString(): string {
@@ -75,7 +78,7 @@ export class Crash {
     // What these have beside their stack is said in it.
     const isOurs = [ErlangError, ErlangExit, ErlangThrow].some((ours) => thrown instanceof ours);
     const text = (isOurs && stackOf(thrown)) || show(thrown);
-    return text.replace(MACHINERY, '$1');
+    return withoutMachinery(text);
   }
 }
 
@@ -111,15 +114,29 @@ export function printCrash(crash: Crash): void {
   process.stderr.write(`${crash}\n`);
 }
 
-const PLACE = /^\s+at .*?\(?((?:file:|node:|\/|[A-Za-z]:\\)[^()\n]*:\d+:\d+)\)?$/gm;
-
-/** Lines of a stack that are the same for each process. */
-const RUNNERS = ROOTS.flatMap((root) => ['actor.', 'runtime.'].map((file) => join(root, 'actors', file)));
-const MACHINERY = new RegExp(
-  `\\n\\s+at .*(?:${['node:', ...RUNNERS].map(escapePattern).join('|')}).*?( \\{)?(?=\\n|$)`,
-  'g',
-);
-
-function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+/** The place that a line of a stack names. */
+function placeIn(line: string): string | undefined {
+  if (!FRAME.test(line) || line.length > LONGEST_LINE) return undefined;
+  const [, place] = /\(?((?:file:|node:|\/|[A-Za-z]:\\)[^()]*:\d+:\d+)\)?$/.exec(line) ?? [];
+  return place === undefined ? undefined : toPath(place);
 }
+
+/** Without the lines of a stack that are the same for each process. */
+function withoutMachinery(text: string): string {
+  const kept: string[] = [];
+  for (const line of text.split('\n')) {
+    const isKept = !FRAME.test(line) || !MACHINERY.some((part) => line.includes(part));
+    if (isKept) kept.push(line);
+    // What an error has beside its stack begins at the end of that.
+    else if (line.endsWith(' {')) kept.push(`${kept.pop()} {`);
+  }
+  return kept.join('\n');
+}
+
+const FRAME = /^\s+at /;
+/** Longer ones are no place, but a message that looks like one. */
+const LONGEST_LINE = 2000;
+const MACHINERY = [
+  'node:',
+  ...ROOTS.flatMap((root) => ['actor.', 'runtime.'].map((file) => join(root, 'actors', file))),
+];

@@ -26,11 +26,11 @@ const SHORT = 500;
 
 function shown(term: unknown, items: number): string {
   try {
-    return inspect(toReadable(term, items, DEPTH), {
+    return inspect(new Abridger(items).abridge(term, DEPTH), {
       depth: DEPTH,
       compact: true,
       breakLength: Number.POSITIVE_INFINITY,
-      maxArrayLength: items,
+      maxArrayLength: null,
     });
   } catch {
     // Its own properties raise errors.
@@ -38,39 +38,70 @@ function shown(term: unknown, items: number): string {
   }
 }
 
-/** What is to be inspected instead of a term: of tuples, lists and maps so many items, down to that depth. */
-function toReadable(term: unknown, items: number, depth: number): unknown {
-  if (types.isUint8Array(term)) return new Text(binary(term));
-  if (depth < 0 || typeof term !== 'object' || term === null) return term;
-  const readable = (part: unknown): unknown => toReadable(part, items, depth - 1);
-  if (types.isMap(term)) {
-    const pairs = [...term].map(([key, value], i) =>
-      i < items ? [readable(key), readable(value)] : [key, value],
-    );
-    return new Map(pairs as [unknown, unknown][]);
+/**
+ * Makes what is to be inspected instead of a term. A reason may hold the state of a server, and every process that it
+ * ends tells it: so of all that is in it only a part is looked at, whatever its shape.
+ */
+class Abridger {
+  /** How many parts may still be looked at, of whatever they are part. */
+  private left: number;
+
+  /** `items` of a tuple, list, map or object, and several times as many in all. */
+  constructor(private readonly items: number) {
+    this.left = TOTAL * items;
   }
-  if (!Array.isArray(term)) return isPlain(term) ? withValues(term, readable) : term;
-  const place = isList(term) ? placeOf(term) : undefined;
-  if (place !== undefined) return new Text(`<at ${place}>`);
-  const parts = Array.from(term as unknown[], (part, i) => (i < items ? readable(part) : part));
-  if (!isList(term)) return parts;
-  const list = toList(parts);
-  return Object.hasOwn(term, 'tail') ? Object.assign(list, { tail: readable(term.tail) }) : list;
+
+  abridge(term: unknown, depth: number): unknown {
+    if (types.isUint8Array(term)) return new Text(binary(term));
+    if (depth < 0 || typeof term !== 'object' || term === null) return term;
+    if (types.isMap(term)) return this.map(term, depth - 1);
+    if (!Array.isArray(term)) return this.object(term, depth - 1);
+    const place = isList(term) ? placeOf(term) : undefined;
+    if (place !== undefined) return new Text(`<at ${place}>`);
+    const count = this.share(term.length);
+    const parts = term.slice(0, count).map((part) => this.abridge(part, depth - 1));
+    if (count < term.length) parts.push(new Text(`... ${term.length - count} more items`));
+    if (!isList(term)) return parts;
+    const list = toList(parts);
+    return Object.hasOwn(term, 'tail') ? Object.assign(list, { tail: this.abridge(term.tail, depth) }) : list;
+  }
+
+  private map(term: ReadonlyMap<unknown, unknown>, depth: number): unknown {
+    const count = this.share(term.size);
+    const abridged = new Map<unknown, unknown>();
+    for (const [key, value] of term) {
+      if (abridged.size === count) break;
+      abridged.set(this.abridge(key, depth), this.abridge(value, depth));
+    }
+    if (count < term.size) abridged.set(new Text('...'), new Text(`${term.size - count} more`));
+    return abridged;
+  }
+
+  /** Of a plain one a copy; getters stay what they are, and uncalled. */
+  private object(term: object, depth: number): unknown {
+    const keys = Object.keys(term);
+    const count = this.share(keys.length);
+    const isPlain = Object.getPrototypeOf(term) === Object.prototype;
+    if (!isPlain) return count < keys.length ? new Text(`${term.constructor?.name} {...}`) : term;
+    const abridged = {};
+    for (const key of keys.slice(0, count)) {
+      const property = Object.getOwnPropertyDescriptor(term, key) ?? {};
+      if ('value' in property) property.value = this.abridge(property.value, depth);
+      Object.defineProperty(abridged, key, property);
+    }
+    if (count < keys.length) Object.assign(abridged, { '...': new Text(`${keys.length - count} more`) });
+    return abridged;
+  }
+
+  /** How many of so many parts may be looked at. */
+  private share(length: number): number {
+    const count = Math.min(length, this.items, this.left);
+    this.left -= count;
+    return count;
+  }
 }
 
-function isPlain(term: object): boolean {
-  return Object.getPrototypeOf(term) === Object.prototype;
-}
-
-/** A copy with other values; getters stay what they are, and uncalled. */
-function withValues(term: object, change: (value: unknown) => unknown): object {
-  const properties = Object.getOwnPropertyDescriptors(term) as PropertyDescriptorMap;
-  for (const key of Reflect.ownKeys(properties)) {
-    const property = properties[key as string]!;
-    if ('value' in property) property.value = change(property.value);
-  }
-  return Object.defineProperties({}, properties);
-}
+const TOTAL = 3;
 
 /** Text that is inspected as it is. */
 class Text {

@@ -8,11 +8,11 @@ import { Float, list } from '#actors/term';
 const improper = Object.assign(list<unknown>('a'), { tail: Buffer.from('b') });
 const circular: unknown[] = [Buffer.from('a')];
 circular.push(circular);
-const unreadable = {
+const unreadable = new (class {
   get [inspect.custom](): never {
     throw new Error('odd');
-  },
-};
+  }
+})();
 
 describe('a reason is formatted so that one can read it:', () => {
   test.each<[string, unknown, string]>([
@@ -56,6 +56,16 @@ describe('a reason is formatted so that one can read it:', () => {
     );
     const module = list(['m', 'f', 0, list(['file', Buffer.from('file:///srv/a%20b.js')], ['line', 7])]);
     expect(formatReason(module)).toBe('<at /srv/a b.js:7>');
+  });
+
+  test.each<[string, unknown]>([
+    ['tuples', Array.from({ length: 300 }, () => Array.from({ length: 300 }, () => Array(300).fill('x')))],
+    ['maps', new Map(Array.from({ length: 1000 }, (_, i) => [i, new Map([[i, Array(1000).fill(i)]])]))],
+    ['objects', Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, Array(1000).fill(i)]))],
+  ])('and of much in much, as %s, a part', (_, term) => {
+    const text = formatReason([term]);
+    expect(text).toMatch(/more items|more'?/);
+    expect(text.length).toBeLessThan(5000);
   });
 
   test('and what is long, shortened where only a part is wanted', () => {
