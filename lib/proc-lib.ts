@@ -153,8 +153,7 @@ async function startMonitored<P extends Process, R>(
   if (options.some((option) => option === 'monitor' || option[0] === 'monitor')) {
     throw badarg('monitor is no option of a start');
   }
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw badarg(`${unknown} is no option of a start`);
+  for (const unknown in others) throw badarg(`${unknown} is no option of a start`);
   const program = programOf(self, body as (child: Process) => unknown, []);
   const [pid, ref] = self.spawn_opt(program, [...link, ...options, 'monitor']) as [Pid, Reference];
   const isAnswer = (message: unknown): message is Answer<R> =>
@@ -188,8 +187,8 @@ function programOf<P extends Process, A extends unknown[]>(
   const ancestors = (self.dictionary?.get('$ancestors') ?? []) as readonly unknown[];
   const known = list(self.registeredName ?? self.pid, ...ancestors);
   return (child) => {
-    child.put('$ancestors', known);
-    child.put('$initial_call', ['proc_lib', body.name || 'fun', args.length + 1]);
+    const call = ['proc_lib', body.name || 'fun', args.length + 1];
+    child.dictionary = new Map<unknown, unknown>().set('$ancestors', known).set('$initial_call', call);
     return runReported(child, body, args);
   };
 }
