@@ -65,7 +65,7 @@ describe('a reason is formatted so that one can read it:', () => {
   ])('and of much in much, as %s, a part', (_, term) => {
     const text = formatReason([term]);
     expect(text).toMatch(/more items|more'?/);
-    expect(text.length).toBeLessThan(5000);
+    expect(text.length).toBeLessThan(10_000);
   });
 
   test('and what is long, shortened where only a part is wanted', () => {
