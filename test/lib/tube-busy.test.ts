@@ -359,6 +359,38 @@ test('a sender that waits sleeps: no time is spent on a tube that stays full', a
   await take(receiver.port, 32);
 });
 
+test('can_send: one asker is told of all room, several of a part each; who never sends keeps nobody waiting', async () => {
+  const port = (await pair())[0].port;
+  await a.run(async (self) => {
+    tube.setopts(self, port, [['full', 'drop']]);
+    for (let i = 0; i < 3; i++) expect(await tube.can_send(self, port)).toEqual(['ok', 31]);
+    self.port_command(port, 'x');
+    expect(await tube.can_send(self, port)).toEqual(['ok', 30]);
+    const asking = (count: number): Promise<number[]> =>
+      Promise.all(
+        Array.from({ length: count }, () => a.run(async (me) => ok(await tube.can_send(me, port)))),
+      );
+    // The first one has not sent anything, and the next ones will not either.
+    for (const count of [1, 2, 7, 30, 40]) {
+      const told = await asking(count);
+      expect(told).toHaveLength(count);
+      expect(Math.min(...told)).toBeGreaterThan(0);
+    }
+  });
+});
+
+test('can_send of several senders that wait shares out what there is', async () => {
+  const [sender, receiver] = await pair();
+  await a.run((self) => tube.setopts(self, sender.port, [['full', 'drop']]));
+  fill(sender);
+  const asking = Promise.all([1, 2, 3].map(() => a.run((me) => tube.can_send(me, sender.port))));
+  await pause(30);
+  await take(receiver.port, 31);
+  const told = (await asking).map((result) => ok(result));
+  expect(Math.min(...told)).toBeGreaterThanOrEqual(1);
+  expect(told.reduce((sum, slots) => sum + slots)).toBeLessThanOrEqual(31);
+});
+
 test('can_send of several senders at once, without waiting for room by themselves: nobody loses a packet', async () => {
   const SENDERS = 6;
   const EACH = 400;
