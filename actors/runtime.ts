@@ -245,7 +245,7 @@ export class Runtime<S extends Process = Process> {
   private readonly startAll = (): void => {
     const actors = this.starting;
     this.starting = [];
-    resumeAll(actors);
+    for (const actor of actors) actor.resume();
   };
 
   private readonly nextTurn = (): void => {
@@ -254,21 +254,8 @@ export class Runtime<S extends Process = Process> {
     // Or else one that sends as much as it may would leave nothing to who receives it.
     this.reductions = REDUCTIONS * Math.min(actors.length, SHARES);
     this.turn = this.heldBack.length > 0 ? setImmediate(this.nextTurn) : undefined;
-    resumeAll(actors);
+    for (const actor of actors) actor.resume();
   };
-}
-
-/** What is thrown outside of any program (a listener for crashes) is nobody's who waits for a turn. */
-function resumeAll(actors: readonly Actor[]): void {
-  for (const actor of actors) {
-    try {
-      actor.resume();
-    } catch (error) {
-      setImmediate(() => {
-        throw error;
-      });
-    }
-  }
 }
 
 const PIDS_PER_SERIAL = 0x1000_0000;

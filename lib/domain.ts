@@ -179,8 +179,18 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
     this.#runtime.stop();
     await this.#hypervisor.close();
     this.#state = domainLifecycle.transition(this.#state, 'DONE');
-    if (!this.emit('stopped', this.#reason) && this.#reason !== 'normal') {
+    this.#tellStopped();
+  }
+
+  #tellStopped(): void {
+    try {
+      if (this.emit('stopped', this.#reason) || this.#reason === 'normal') return;
       process.stderr.write(`Domain ${this.domid} has ended: ${formatReason(this.#reason)}\n`);
+    } catch (error) {
+      // A listener's failure, and not of who stops the domain.
+      queueMicrotask(() => {
+        throw error;
+      });
     }
   }
 }

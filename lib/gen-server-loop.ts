@@ -71,6 +71,7 @@ export class Loop<P extends Process, S, C extends Call, K, A> {
         // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.
         const received = isForEver(then) ? self.receive() : self.receive(undefined, { after: then });
         message = Array.isArray(received) ? received : ((await received) ?? 'timeout');
+        gen.ensureAlive(self);
         const call = isCall(message) ? message : undefined;
         if (call === undefined && system.concerns(message)) {
           await system.handle(message);

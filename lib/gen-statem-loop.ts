@@ -120,6 +120,7 @@ export class Loop<P extends Process> {
           // What is there is not awaited: most of the cost of a call would be turns of the microtask queue.
           const received = self.receive();
           const message = Array.isArray(received) ? received : await received;
+          gen.ensureAlive(self);
           if (system.concerns(message)) await system.handle(message);
           else event = this.eventOf(message);
         }

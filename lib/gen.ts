@@ -214,6 +214,12 @@ export function isFrom(term: unknown): term is From {
 
 // ---- In the loop of a behaviour
 
+/** One that was killed after a message had come, and before it goes on, does no more. Raises ProcessExit. */
+export function ensureAlive(self: Process): void {
+  // So does every function of a process that is dead.
+  if (!self.isAlive) self.node();
+}
+
 /** Thrown in the loop of a behaviour: it is to end in an orderly way, with this reason. */
 export class Stop extends Error {
   constructor(readonly reason: unknown) {

@@ -4,6 +4,8 @@ import type { Process } from '#actors/process';
 import { Runtime } from '#actors/runtime';
 import { isTuple, list } from '#actors/term';
 import * as gen_server from '#lib/gen-server';
+import * as gen_statem from '#lib/gen-statem';
+import { ok } from '#lib/result';
 import { endOf, exitOf } from '../support/exit-of';
 import { runProcess } from '../support/run-process';
 
@@ -412,3 +414,41 @@ function exit(reason: unknown): never {
 function run<T>(body: (self: Process) => T): Promise<Awaited<T>> {
   return runProcess(runtime, body);
 }
+
+test.each(['gen_server', 'gen_statem'])(
+  'a %s that is killed after a message has come does not handle it',
+  async (kind) => {
+    const handled: unknown[] = [];
+    const server: gen_server.Behaviour<number> = {
+      init: () => ['ok', 0],
+      handle_cast: (request, n) => {
+        handled.push(request);
+        return ['noreply', n];
+      },
+    };
+    const machine: gen_statem.StateFunctions<'on', number> = {
+      init: () => ['ok', 'on', 0],
+      states: {
+        on: ([, content]) => {
+          handled.push(content);
+          return 'keep_state_and_data';
+        },
+      },
+    };
+    await run(async (self) => {
+      const pid = ok(
+        kind === 'gen_server'
+          ? await gen_server.start(self, server, undefined)
+          : await gen_statem.start(self, machine, undefined),
+      );
+      await self.yield();
+      const cast = kind === 'gen_server' ? gen_server.cast : gen_statem.cast;
+      cast(self, pid, 'first');
+      await self.yield();
+      cast(self, pid, 'second');
+      self.exit(pid, 'kill');
+      await self.yield();
+    });
+    expect(handled).toEqual(['first']);
+  },
+);
