@@ -503,7 +503,12 @@ describe('identifiers of a living runtime', () => {
     expect(binary_to_term(term_to_binary(ref))).toBe(ref);
     const other = new Reference(runtime.origin, [...ref.words.slice(0, 2), 1]);
     expect(binary_to_term(term_to_binary(other))).toEqual(other);
-    const receiver = { id: ref as never, registeredName: undefined, message: () => {}, signal: () => {} };
+    const receiver = {
+      id: ref as never,
+      registeredName: undefined,
+      message: () => undefined,
+      signal: () => {},
+    };
     const port = runtime.makePort(receiver);
     expect(binary_to_term(term_to_binary(port))).toBe(port);
     runtime.stop();

@@ -184,7 +184,10 @@ describe('identifiers', () => {
     const receiver = {
       id: undefined as never,
       registeredName: undefined,
-      message: (message: unknown) => messages.push(message),
+      message: (message: unknown) => {
+        messages.push(message);
+        return undefined;
+      },
       signal: (signal: unknown) => messages.push(signal),
     };
     const port = runtime.makePort(receiver);
