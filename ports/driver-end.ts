@@ -152,7 +152,16 @@ export class DriverEnd implements DriverPort {
     });
   };
 
-  readonly #stopSelect = (event: number): void => this.#port.instance?.stop_select?.(event);
+  readonly #stopSelect = (event: number): void => {
+    const port = this.#port;
+    try {
+      port.instance?.stop_select?.(event);
+    } catch (error) {
+      // Whoever calls select need not be a callback. An error in stop() is printed.
+      if (port.isClosed) throw error;
+      port.fail(exitReason(error));
+    }
+  };
 
   // ---- Other threads
 
