@@ -7,6 +7,7 @@ import { ExitObserver } from '../actors/exit-observer.js';
 import { formatReason } from '../actors/format.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
 import type { Reason } from '../actors/signal.js';
+import type { Driver } from '../ports/driver.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { LinuxHypervisor } from '../xen/linux-hypervisor.js';
@@ -139,6 +140,22 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
       // A process that is killed may never get as far as that.
       new ExitObserver(this.#runtime, pid, (reason) => reject(new ProcessExit(reason)));
     });
+  }
+
+  /**
+   * Registers a driver, which open_port then finds by its name. One of the same name is replaced for ports to come, and
+   * finishes after its last port. Raises what the driver's init raises; nothing has changed then.
+   */
+  addDriver(driver: Driver): void {
+    this.#runtime.addDriver(driver);
+  }
+
+  /**
+   * No port can be opened on that driver any more; it finishes after its last port. With `killPorts` those that are open
+   * end at once, with reason `driver_unloaded`. False for a name that no driver has.
+   */
+  removeDriver(name: string, options: { readonly killPorts?: boolean } = {}): boolean {
+    return this.#runtime.removeDriver(name, options);
   }
 
   /** @internal Starts the domain's own processes; resolves when tubes can be opened and accepted. */

@@ -32,6 +32,7 @@ export {
   type PosixError,
 } from '../ports/driver.js';
 export type { IoData } from '../ports/iodata.js';
+export type { PortOptions } from '../ports/port-options.js';
 export type { Bytes, PortInfo, PortName, PortOption, Self } from '../ports/self.js';
 export type { Domid } from '../xen/hypervisor.js';
 export { RunDirectoryError } from '../xen/run-directory.js';

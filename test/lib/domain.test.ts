@@ -53,6 +53,33 @@ describe('run', () => {
   });
 });
 
+test('drivers are registered, found by their names, removed, and finish when the domain stops', async () => {
+  const box = new Box();
+  const domain = await box.boot();
+  const finished: string[] = [];
+  for (const name of ['kept', 'removed']) {
+    domain.addDriver({
+      name,
+      start: (_, command) => ({ call: (_, term) => [name, command, term] }),
+      finish: () => finished.push(name),
+    });
+  }
+  await domain.run(async (self) => {
+    self.process_flag('trap_exit', true);
+    const [kept, removed] = [self.open_port('kept'), self.open_port(['spawn', 'removed a b'])];
+    expect(self.port_call(removed, 0, 'x')).toEqual(['removed', 'a b', 'x']);
+    expect(domain.removeDriver('removed', { killPorts: true })).toBe(true);
+    expect(domain.removeDriver('removed')).toBe(false);
+    expect(await self.receive()).toEqual(['EXIT', removed, 'driver_unloaded']);
+    expect(finished).toEqual(['removed']);
+    expect(() => self.open_port('removed')).toThrow('badarg');
+    expect(self.port_call(kept, 0, 'x')).toEqual(['kept', '', 'x']);
+  });
+  await domain.stop();
+  expect(finished).toEqual(['removed', 'kept']);
+  await box.close();
+});
+
 test('stopping can be asked for again and again, and ends the events', async () => {
   const box = new Box();
   const domain = await box.boot();
