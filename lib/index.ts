@@ -46,7 +46,13 @@ export * as supervisor from './supervisor.js';
 export * as sys from './sys.js';
 export * as timer from './timer.js';
 export * as tube from './tube.js';
-export { type CanSendMessage, isData, type TubeMessage } from './tube.js';
+export {
+  type CanSendMessage,
+  isData,
+  type TubeMessage,
+  type TubeOption,
+  type TubePassiveMessage,
+} from './tube.js';
 export * as xenstore from './xenstore.js';
 
 // The compiler exports getters, on an object that the engine looks names up in: for callers that `require` this, a
