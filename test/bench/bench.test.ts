@@ -5,6 +5,7 @@ import { run } from '../support/run';
 describeQuestion('main', 'round-trip');
 describeQuestion('main', 'footprint');
 describeQuestion('main', 'port-program');
+describeQuestion('main', 'ports');
 describeQuestion('main', 'throughput', (asked) => {
   test('nothing is lost', () => {
     for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
@@ -12,7 +13,7 @@ describeQuestion('main', 'throughput', (asked) => {
 });
 
 test.each([
-  ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program'],
+  ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program, ports'],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
 ])('%s: %j is refused', async (main, args, reason) => {
