@@ -24,7 +24,10 @@ export interface Driver {
   readonly noBusyMessageQueue?: boolean;
   /** PORT_CONTROL_FLAG_BINARY, for all its ports: port_control answers a Buffer instead of a list of bytes. */
   readonly binaryControl?: boolean;
-  /** Names of options of open_port that are this driver's own: `name` or `[name, value]`; see {@link PortOptions.own}. */
+  /**
+   * Names of options of open_port that are this driver's own: `name` or `[name, value]`; see {@link PortOptions.own}. Of
+   * Erlang's, `exit_status` and `busy_limits_port` are refused unless they are named here.
+   */
   readonly options?: readonly string[];
   /** Once, before the first port. What it throws, the registration throws. */
   init?(): void;
