@@ -83,7 +83,10 @@ export interface DriverInstance {
    * as a warning, as nobody is left whom it could end.
    */
   stop?(): void;
-  /** Instead of stop(), when the OS process ends with the port open: only what can be done at once. */
+  /**
+   * Instead of stop(), when the OS process ends with the port open: only what can be done at once. Not when it is ended
+   * by a signal that it does not handle.
+   */
   emergency_close?(): void;
   /** Further items for port_info; Erlang's own cannot be replaced. */
   info?(): Readonly<Record<string, unknown>>;

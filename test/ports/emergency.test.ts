@@ -31,6 +31,7 @@ test.each<[how: string, end: string, status: number | null, lines: string[]]>([
   ['process.exit', 'process.exit(3)', 3, CLOSED],
   ['an uncaught exception', 'process.nextTick(() => { throw 1; }), self.receive()', 1, CLOSED],
   ['nothing left to do', 'self.receive()', 0, CLOSED],
+  ['a signal that nobody handles', `process.kill(process.pid, 'SIGTERM'), self.receive()`, null, []],
   ['the end of the runtime before', 'runtime.stop()', 0, ['stop failing', 'stop last']],
 ])('%s', async (_, end, status, lines) => {
   const ended = await run(process.execPath, ['-e', PROGRAM.replace('END', end)]);
