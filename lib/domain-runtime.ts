@@ -1,7 +1,9 @@
 import { echoDriver } from '../ports/drivers/echo.js';
 import { fdDriver } from '../ports/drivers/fd.js';
 import { spawnDriver } from '../ports/drivers/spawn.js';
+import { tcpInetDriver } from '../ports/drivers/tcp-inet.js';
 import { tubeDriver } from '../ports/drivers/tube.js';
+import { udpInetDriver } from '../ports/drivers/udp-inet.js';
 import { PortRuntime } from '../ports/port-runtime.js';
 import type { Self } from '../ports/self.js';
 import type { Hypervisor } from '../xen/hypervisor.js';
@@ -17,6 +19,8 @@ export class DomainRuntime extends PortRuntime {
     this.addDriver(spawnDriver);
     this.addDriver(fdDriver);
     this.addDriver(tubeDriver(hypervisor));
+    this.addDriver(tcpInetDriver);
+    this.addDriver(udpInetDriver);
   }
 }
 

@@ -1,0 +1,123 @@
+/** How gen_tcp and gen_udp read the options of a socket that is to be opened. */
+import dns from 'node:dns/promises';
+import { badarg, ErlangExit } from '../actors/errors.js';
+import type { Port } from '../actors/identifiers.js';
+import { isList, isTuple } from '../actors/term.js';
+import {
+  type Family,
+  formatIp,
+  type IpAddress,
+  isIp4,
+  isIp6,
+  isLocal,
+  isPortNumber,
+  namedIp,
+  parseIp,
+} from '../ports/inet/address.js';
+import { posix } from '../ports/inet/posix.js';
+import type { Self } from '../ports/self.js';
+import { close, type SocketOption, setopts } from './inet.js';
+import type { Result } from './result.js';
+
+export interface Opening {
+  readonly family: Family;
+  /** Where it is to be bound, as text; undefined: anywhere. */
+  readonly ip: string | undefined;
+  /** Of a Unix socket. */
+  readonly path: string | undefined;
+  readonly port: number | undefined;
+  readonly backlog: number;
+  readonly flags: ReadonlyMap<string, unknown>;
+  /** What is left for setopts. */
+  readonly options: readonly SocketOption[];
+}
+
+const DEFAULT_BACKLOG = 5;
+
+/** The process exits with badarg for what makes no sense, as it does in Erlang. */
+export function parseOpening(options: unknown, address?: unknown): Opening {
+  if (!Array.isArray(options)) throw new ErlangExit('badarg');
+  let family: Family | undefined;
+  let ip: unknown;
+  let port: number | undefined;
+  let backlog = DEFAULT_BACKLOG;
+  const others: SocketOption[] = [];
+  const flags = new Map<string, unknown>();
+  for (const option of options) {
+    const [name, value] = isTuple(option) && option.length === 2 ? option : [option, true];
+    if (name === 'inet' || name === 'inet6' || name === 'local') family = name;
+    else if (name === 'ip' || name === 'ifaddr') ip = value;
+    else if (name === 'port' && isPortNumber(value)) port = value;
+    else if (name === 'backlog') backlog = parseBacklog(value);
+    else {
+      others.push(option);
+      if (name === 'reuseaddr' || name === 'ipv6_v6only') flags.set(name, value);
+    }
+  }
+  family ??= familyOf(ip) ?? familyOf(address) ?? 'inet';
+  const bound = namedIp(ip, family) ?? ip;
+  if (bound !== undefined && familyOf(bound) !== family) throw new ErlangExit('badarg');
+  return {
+    family,
+    ip: isIp4(bound) || isIp6(bound) ? formatIp(bound) : undefined,
+    path: isLocal(bound) ? String(bound[1]) : undefined,
+    port,
+    backlog,
+    flags,
+    options: others,
+  };
+}
+
+function parseBacklog(value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 0) return value as number;
+  throw badarg('a backlog is a number from 0');
+}
+
+function familyOf(address: unknown): Family | undefined {
+  if (isIp4(address)) return 'inet';
+  if (isIp6(address)) return 'inet6';
+  return isLocal(address) ? 'local' : undefined;
+}
+
+/** The address of a host as text. The process exits with badarg for what is none. */
+export async function resolve(host: unknown, family: Family): Promise<Result<string>> {
+  const named = namedIp(host, family) ?? host;
+  if (isIp4(named) || isIp6(named)) {
+    return familyOf(named) === family ? ['ok', formatIp(named as IpAddress)] : ['error', 'eafnosupport'];
+  }
+  const text = textOf(named);
+  if (text === undefined) throw new ErlangExit('badarg');
+  const literal = parseIp(text);
+  if (literal) return familyOf(literal) === family ? ['ok', formatIp(literal)] : ['error', 'nxdomain'];
+  try {
+    return ['ok', (await dns.lookup(text, { family: family === 'inet6' ? 6 : 4 })).address];
+  } catch (error) {
+    return ['error', posix(error)];
+  }
+}
+
+function textOf(name: unknown): string | undefined {
+  if (typeof name === 'string') return name;
+  const isBytes = isList(name) && name.every((byte) => Number.isInteger(byte));
+  return isBytes || name instanceof Uint8Array ? Buffer.from(name as Uint8Array).toString() : undefined;
+}
+
+/** A socket with these options; the process exits with badarg for bad ones. */
+export function openSocket(self: Self, driver: string, options: readonly SocketOption[]): Port {
+  const socket = self.open_port(['spawn_driver', driver]);
+  if (setopts(self, socket, options) === 'ok') return socket;
+  discard(self, socket);
+  throw new ErlangExit('badarg');
+}
+
+/** Nobody has seen it yet. */
+export function discard(self: Self, socket: Port): void {
+  self.unlink(socket);
+  close(self, socket);
+}
+
+export function checkTimeout(timeout: unknown): asserts timeout is number | 'infinity' {
+  if (timeout === 'infinity') return;
+  if (!Number.isInteger(timeout) || (timeout as number) < 0)
+    throw badarg('a timeout is a number, or infinity');
+}

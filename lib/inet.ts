@@ -1,0 +1,142 @@
+/**
+ * Erlang's module `inet`: what can be asked of sockets of gen_tcp and gen_udp. As there, it is the process that calls
+ * which comes first here.
+ */
+import net from 'node:net';
+import { badarg, ErlangError } from '../actors/errors.js';
+import { is_port, Pid, type Port } from '../actors/identifiers.js';
+import { NONE } from '../actors/mailbox.js';
+import { isTuple, type List, toList } from '../actors/term.js';
+import { formatIp, type IpAddress, isIp4, isIp6, parseIp, parseIp4 } from '../ports/inet/address.js';
+import { type Answer, GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from '../ports/inet/operations.js';
+import type { Self } from '../ports/self.js';
+import type { Done, Result } from './result.js';
+
+/** A socket is a port: it can be linked, monitored, and is closed when its owner ends. */
+export type Socket = Port;
+/** `{Address, Port}`; of a Unix socket `{local, Path}`. */
+export type Address = readonly [IpAddress, number] | readonly ['local', Buffer];
+/** An address as a tuple, or a name or address as text. */
+export type Host = IpAddress | string;
+export type SocketOption = string | readonly [name: string, value: unknown];
+
+/** Sets options, in order; none of them where one is none of this kind of socket: `{error, einval}`. */
+export function setopts(self: Self, socket: Socket, options: readonly SocketOption[]): Done {
+  return ask(self, socket, SETOPTS, options) as Done;
+}
+
+/** The values of these options, as `[name, value]`, in their order. */
+export function getopts(
+  self: Self,
+  socket: Socket,
+  names: readonly string[],
+): Result<List<[name: string, value: unknown]>> {
+  return ask(self, socket, GETOPTS, names) as Result<List<[string, unknown]>>;
+}
+
+/** The local address and port. */
+export function sockname(self: Self, socket: Socket): Result<Address> {
+  return ask(self, socket, SOCKNAME, undefined) as Result<Address>;
+}
+
+/** The address and port of the other end; `{error, enotconn}` where there is none. */
+export function peername(self: Self, socket: Socket): Result<Address> {
+  return ask(self, socket, PEERNAME, undefined) as Result<Address>;
+}
+
+/** The local port number. */
+export function port(self: Self, socket: Socket): Result<number> {
+  const answer = sockname(self, socket);
+  if (answer[0] === 'error') return answer;
+  const [, number] = answer[1];
+  return ['ok', typeof number === 'number' ? number : 0];
+}
+
+/** Closes a socket of any kind; what has been sent is still on its way. Always ok. */
+export function close(self: Self, socket: Socket): 'ok' {
+  if (!is_port(socket)) throw badarg('a socket is a port');
+  if (self.port_info(socket, 'id') !== 'undefined') self.port_close(socket);
+  // That of the port is not news to who closes it.
+  self.mailbox.take((m) => isTuple(m) && m[0] === 'EXIT' && m[1] === socket);
+  return 'ok';
+}
+
+/**
+ * Gives a socket to another process, with the messages of it that have come already; the caller has to be its owner.
+ * For gen_tcp and gen_udp.
+ */
+export function handOver(self: Self, socket: Socket, owner: Pid, kind: 'tcp' | 'udp'): Done {
+  if (!(owner instanceof Pid) || !is_port(socket)) throw badarg('a socket is given to a process');
+  const connected = self.port_info(socket, 'connected');
+  if (connected === 'undefined' && kind === 'tcp') return ['error', 'closed'];
+  if (isTuple(connected) && connected[1] === owner) return 'ok';
+  if (isTuple(connected) && connected[1] !== self.pid) return ['error', 'not_owner'];
+  const answer = getopts(self, socket, ['active']);
+  if (answer[0] === 'error') throw new ErlangError(['badmatch', answer]);
+  const [[, active] = []] = answer[1];
+  if (active !== false) setopts(self, socket, [['active', false]]);
+  const isNews = (message: unknown): boolean =>
+    isTuple(message) && message[1] === socket && NEWS[kind].includes(message[0]);
+  for (;;) {
+    // Not by a receive, which may want the process to wait for its turn.
+    const message = self.mailbox.take(isNews);
+    if (message === NONE) break;
+    self.send(owner, message);
+  }
+  try {
+    self.port_connect(socket, owner);
+    self.unlink(socket);
+  } catch {
+    return ['error', 'closed'];
+  }
+  if (active !== false) setopts(self, socket, [['active', active]]);
+  return 'ok';
+}
+
+const NEWS: Readonly<Record<'tcp' | 'udp', readonly unknown[]>> = {
+  tcp: ['tcp', 'tcp_closed', 'tcp_error', 'tcp_passive'],
+  udp: ['udp', 'udp_error', 'udp_passive'],
+};
+
+/** An address as text, as a list of bytes. `{error, einval}` for what is none. */
+export function ntoa(address: IpAddress): List<number> | ['error', 'einval'] {
+  if (!isIp4(address) && !isIp6(address)) return ['error', 'einval'];
+  return toList([...Buffer.from(formatIp(address))]);
+}
+
+/** The address that a text is: as bytes, a list of them, or a string. Names are none. */
+export function parse_address(text: string | Uint8Array | List<number>): Result<IpAddress> {
+  const plain = typeof text === 'string' ? text : Buffer.from(text as Uint8Array).toString('latin1');
+  const address = net.isIPv6(plain) && !plain.includes('%') ? parseIp(plain) : parseIp4(plain);
+  return address ? ['ok', address] : ['error', 'einval'];
+}
+
+/** What the driver answers; `{error, einval}` where the socket is closed. */
+export function ask(
+  self: Self,
+  socket: Socket,
+  operation: number,
+  argument: unknown,
+  closed = 'einval',
+): Answer {
+  if (!is_port(socket)) throw badarg('a socket is a port');
+  if (self.port_info(socket, 'id') === 'undefined') return ['error', closed];
+  return self.port_call(socket, operation, argument) as Answer;
+}
+
+/** As {@link ask}, of what takes time: see ports/inet/operations.ts. */
+export async function askLater(
+  self: Self,
+  socket: Socket,
+  operation: number,
+  argument: unknown,
+  timeout: number | 'infinity' = 'infinity',
+): Promise<Answer> {
+  const ref = self.make_ref();
+  const at = ask(self, socket, operation, [ref, argument, timeout], 'closed');
+  if (at !== 'ok') return at;
+  const isAnswer = (message: unknown): message is [string, Port, unknown, Answer] =>
+    isTuple(message) && message[0] === 'inet_async' && message[1] === socket && message[2] === ref;
+  const [, , , answer] = (await self.receive(isAnswer, { since: ref })) as [string, Port, unknown, Answer];
+  return answer;
+}
