@@ -20,11 +20,11 @@ const recorded = new Map<string, string>(
     // There are no clauses here: what no clause of Erlang's accepts is badarg.
     .map(([title, answers]) => [title, answers.replaceAll('function_clause', 'badarg')]),
 );
-const all = cases().filter(({ title }) => recorded.has(title));
+const all = cases();
 const AT_ONCE = 100;
 
-test('every case that was recorded is played', () => {
-  expect(all.length).toBe(recorded.size);
+test('every case has been recorded', () => {
+  expect(all.map(({ title }) => title)).toEqual([...recorded.keys()]);
 });
 
 const groups = Array.from({ length: Math.ceil(all.length / AT_ONCE) }, (_, i) =>
