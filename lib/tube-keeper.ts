@@ -209,8 +209,9 @@ export abstract class Keeper {
   protected exitReasonOf(port: Port): string | undefined {
     const isExit = (message: unknown): message is ['EXIT', Port, unknown] =>
       isTuple(message) && message[0] === 'EXIT' && message[1] === port;
-    const exit = this.self.receive(isExit, { after: 0 });
-    return exit && !(exit instanceof Promise) && typeof exit[2] === 'string' ? exit[2] : undefined;
+    // Not by receive, whose answer may be a promise.
+    const exit = this.self.mailbox.take(isExit);
+    return isExit(exit) && typeof exit[2] === 'string' ? exit[2] : undefined;
   }
 
   /** What the driver answers; undefined when that has ended the port. */

@@ -270,6 +270,9 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
 
   const { side, peer, tid } = tube.name;
   state.tubes.delete(keyOf(tube.name));
+  // Asked when it was ending already, it may have left the port to whoever receives its last packets.
+  if (tube.closers.length > 0 && tube.port && self.port_info(tube.port, 'id') !== 'undefined')
+    self.port_close(tube.port);
   for (const from of tube.closers) gen_server.reply(self, from, 'ok');
   if (side === 'acceptor' && tube.invitedAgain) await invite(self, state, peer, tid);
   const [successor, ...others] = tube.successors;

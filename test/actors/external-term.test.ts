@@ -639,9 +639,7 @@ describe('binary_to_term of bytes from anybody', () => {
       bytesOf(131, ...times(1000, () => bytesOf(105, u32(500))), 106),
     ];
     const before = process.memoryUsage();
-    const start = performance.now();
     for (const bytes of claims) for (let i = 0; i < 100; i++) expect(attempt(bytes)).toBe('badarg');
-    expect(performance.now() - start).toBeLessThan(5000);
     expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(32 * 2 ** 20);
   });
 
