@@ -6,8 +6,9 @@ const PROGRAM = path.join(__dirname, 'worker.js');
 /** The OS processes of the workers. */
 export class Crew {
   readonly #living = new Map<ChildProcess, Promise<void>>();
-  /** Called when a worker has ended while the work goes on. */
-  onEnd: (name: string, how: string) => void = () => {};
+  /** Workers that have ended while the work goes on, and that nobody has given up yet, and how. */
+  readonly #fallen = new Map<string, string>();
+  #onFallen: (name: string, how: string) => void = () => {};
   #isOver = false;
 
   constructor(
@@ -28,13 +29,25 @@ export class Crew {
         this.#living.delete(child);
         resolve();
         onEnd(how);
-        if (!this.#isOver) this.onEnd(name, how);
+        if (this.#isOver) return;
+        this.#fallen.set(name, how);
+        this.#onFallen(name, how);
       };
       child.once('error', (error) => end(error.message));
       child.once('exit', (status, signal) => end(signal === null ? `status ${status}` : signal));
     });
     this.#living.set(child, ended);
-    return { name, kill: () => void child.kill('SIGKILL') };
+    const giveUp = (): void => {
+      this.#fallen.delete(name);
+      child.kill('SIGKILL');
+    };
+    return { name, giveUp };
+  }
+
+  /** From now on a worker that ends is told of, as is at once one that has ended and has not been given up. */
+  watch(onFallen: (name: string, how: string) => void): void {
+    this.#onFallen = onFallen;
+    for (const [name, how] of this.#fallen) onFallen(name, how);
   }
 
   /** Resolves when none is left: those that do not end by themselves in so many milliseconds are killed. */
@@ -50,5 +63,6 @@ export class Crew {
 
 export interface Worker {
   readonly name: string;
-  kill(): void;
+  /** Ends it, if it has not ended yet: its user knows that it is of no use any more. */
+  giveUp(): void;
 }

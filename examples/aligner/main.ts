@@ -115,7 +115,7 @@ async function run(options: Options, cleanUp: CleanUp, signals: Signals): Promis
 function stranded(domain: Domain, crew: Crew): Promise<never> {
   return new Promise((_resolve, reject) => {
     domain.once('disconnected', () => {
-      crew.onEnd = (name, how) => reject(new WorkerError(`${name} has ended (${how}), and lingd is gone`));
+      crew.watch((name, how) => reject(new WorkerError(`${name} has ended (${how}), and lingd is gone`)));
     });
   });
 }

@@ -79,7 +79,7 @@ class ShareKeeper {
       } catch (error) {
         if (!(error instanceof WorkerLost)) throw error;
         const { name } = this.#worker as Worker;
-        this.#worker?.kill();
+        this.#worker?.giveUp();
         this.#worker = undefined;
         this.onLost(name);
         if (attempt === ATTEMPTS)

@@ -231,11 +231,19 @@ describe('while it runs', () => {
   );
 
   test('lingd can be killed, and the result is the same; a worker then cannot, and that is said', async () => {
-    for (const target of ['lingd', 'lingd and a worker']) {
+    for (const target of ['lingd', 'lingd and a worker', 'a worker that lingd is too late to tell of']) {
       const { ended } = start(LAMBDA, manyReads, '--out', out, '--workers', '2');
       await isUnderWay();
-      for (const pid of processes('lingd.js')) kill(pid, 'SIGKILL');
-      if (target !== 'lingd') for (const pid of processes('worker.js').slice(0, 1)) kill(pid, 'SIGKILL');
+      const lingd = processes('lingd.js')[0]!;
+      const worker = processes('worker.js')[0]!;
+      if (target === 'a worker that lingd is too late to tell of') {
+        kill(lingd, 'SIGSTOP');
+        kill(worker, 'SIGKILL');
+        // The master has seen that.
+        await until(() => !fs.existsSync(`/proc/${worker}`));
+      }
+      kill(lingd, 'SIGKILL');
+      if (target === 'lingd and a worker') kill(worker, 'SIGKILL');
       const { status, stderr } = await ended;
       if (target === 'lingd') {
         expect(status).toBe(0);
