@@ -398,7 +398,8 @@ interface Rejectable {
 
 type Settle = (value: unknown) => void;
 
-const MAX_TIMEOUT = 0xffff_ffff;
+/** The longest time, in milliseconds, that a process can wait for. */
+export const MAX_TIMEOUT = 0xffff_ffff;
 
 /** Raises timeout_value. */
 function parseTimeout(after: unknown): number {

@@ -64,6 +64,18 @@ export function checkSpec<P extends Process>(
   spec: ChildSpec<P>,
   autoShutdown: AutoShutdown | undefined,
 ): Checked<CheckedSpec<P>> {
+  try {
+    return check(spec, autoShutdown);
+  } catch {
+    // A getter of whoever wrote it has thrown, which is not the supervisor's end.
+    return ['error', ['invalid_child_spec', spec]];
+  }
+}
+
+function check<P extends Process>(
+  spec: ChildSpec<P>,
+  autoShutdown: AutoShutdown | undefined,
+): Checked<CheckedSpec<P>> {
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
     return ['error', ['invalid_child_spec', spec]];
   }

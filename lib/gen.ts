@@ -1,4 +1,5 @@
 /** What all of OTP's behaviours share: how they start, are asked, answer and end. */
+import { MAX_TIMEOUT } from '../actors/actor.js';
 import { noteContext } from '../actors/crash.js';
 import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
 import { ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
@@ -141,11 +142,12 @@ export async function call(
   place: Place,
 ): Promise<unknown> {
   const fail = (reason: unknown): never => self.exit([reason, place(server, request, timeout)]);
-  if (timeout !== undefined && !isTimeout(timeout)) return fail(functionClause());
+  if (timeout !== undefined && !isTimeout(timeout)) return fail(raised('function_clause'));
+  if (Number(timeout) > MAX_TIMEOUT) return fail(raised('timeout_value'));
   const found = whereIs(self, server);
   if (found === 'undefined') return fail('noproc');
   if (found === self.pid) return fail('calling_self');
-  if (!(found instanceof Pid) && !isNameOnNode(found)) return fail(functionClause());
+  if (!(found instanceof Pid) && !isNameOnNode(found)) return fail(raised('function_clause'));
 
   const ref = sendRequest(self, found, label, request);
   const isAnswer = (message: unknown): message is unknown[] => isReply(message, ref) || isDown(message, ref);
@@ -243,8 +245,8 @@ export function undefinedFunction(what: string): never {
   throw new ErlangError('undef', `undef: ${what}`);
 }
 
-function functionClause(): unknown {
-  return exitReason(new ErlangError('function_clause'));
+function raised(reason: string): unknown {
+  return exitReason(new ErlangError(reason));
 }
 
 function alreadyStarted(self: Process, { name }: StartOptions): proc_lib.StartError | undefined {

@@ -244,15 +244,18 @@ describe('start', () => {
 });
 
 describe('a call', () => {
-  test.each([-1, 1.5, 'soon', null])('with %p for a timeout is a function_clause', async (timeout) => {
+  test.each([
+    [-1, 'function_clause'],
+    [1.5, 'function_clause'],
+    ['soon', 'function_clause'],
+    [null, 'function_clause'],
+    [2 ** 32, 'timeout_value'],
+  ])('with %p for a timeout is a %s', async (timeout, error) => {
     await run(async (self) => {
       const pid = ok(await gen_server.start(self, server, 1));
       const end = await exitOf(() => gen_server.call(self, pid, 'get', timeout as number));
       const [[reason], place] = end as [unknown[], unknown];
-      expect([reason, place]).toEqual([
-        'function_clause',
-        ['gen_server', 'call', list<unknown>(pid, 'get', timeout)],
-      ]);
+      expect([reason, place]).toEqual([error, ['gen_server', 'call', list<unknown>(pid, 'get', timeout)]]);
     });
   });
 

@@ -318,6 +318,21 @@ test('what starts a child may throw anything', async () => {
   });
 });
 
+test('a specification that throws when it is read is an invalid one', async () => {
+  await run(async (self) => {
+    const sup = await started(self, of({}));
+    const spec = {
+      id: 'x',
+      get start(): Spec['start'] {
+        throw new TypeError('unreadable');
+      },
+    };
+    expect(await supervisor.start_child(self, sup, spec)).toEqual(['error', ['invalid_child_spec', spec]]);
+    expect(supervisor.check_childspecs([spec])).toEqual(['error', ['invalid_child_spec', spec]]);
+    expect(await supervisor.which_children(self, sup)).toEqual(list());
+  });
+});
+
 describe('check_childspecs', () => {
   const right: Spec = child('a');
   test.each<[unknown, unknown, unknown]>([
