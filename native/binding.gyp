@@ -2,7 +2,10 @@
   "targets": [
     {
       "target_name": "ling_tubes",
-      "sources": ["addon.cc", "os.cc", "reactor.cc", "tube_end.cc", "event_loop.cc"],
+      "sources": [
+        "binding/addon.cc", "binding/reactor_object.cc", "binding/tube_objects.cc",
+        "event_loop.cc", "os.cc", "reactor.cc", "tube_end.cc"
+      ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       # Node unloads an addon with the last worker that had loaded it, and then its event loop calls back once more.

@@ -81,7 +81,7 @@ void Reactor::armFor(uint64_t token, bool input, bool room) {
   const auto found = watches_.find(token);
   if (found == watches_.end() || found->second->kind != WatchOf::SOCKET) return;
   found->second->armed.store(true);
-  const uint32_t events = (input ? EPOLLIN | EPOLLRDHUP : 0) | (room ? EPOLLOUT : 0);
+  const uint32_t events = (input ? uint32_t{EPOLLIN | EPOLLRDHUP} : 0U) | (room ? uint32_t{EPOLLOUT} : 0U);
   control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, events | EPOLLONESHOT, token);
 }
 

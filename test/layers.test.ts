@@ -137,9 +137,14 @@ describe('C++', () => {
   const NODE_API = /^(napi|node_api|node_api_types|js_native_api|js_native_api_types|node|v8)([-.].*)?$/;
   const files = ['.h', '.cc'].flatMap((extension) => sources('native', extension));
 
-  test('only addon.cc includes the headers of Node', () => {
+  test('only the binding includes the headers of Node, and nothing of the core the binding', () => {
     const users = files.filter((file) => includes(read(file)).some((header) => NODE_API.test(header)));
-    expect(users).toEqual(['native/addon.cc']);
+    expect(users).not.toEqual([]);
+    expect(users.filter((file) => !file.startsWith('native/binding/'))).toEqual([]);
+    const core = files.filter((file) => !file.startsWith('native/binding/'));
+    expect(
+      core.flatMap((file) => includes(read(file))).filter((header) => /(^|\/)binding\//.test(header)),
+    ).toEqual([]);
   });
 
   test.each(['ring.h', 'ring_layout.h'])('%s includes the C++ library and the layout only', (name) => {

@@ -1,0 +1,99 @@
+// The functions and classes that JavaScript gets. What each of them means is said in index.ts.
+#include <sched.h>
+#include <napi.h>
+
+#include "../os.h"
+#include "reactor_object.h"
+#include "tube_objects.h"
+#include "values.h"
+
+namespace {
+
+using Napi::CallbackInfo;
+
+Napi::Value CreateEventFd(const CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [] { return ling::createEventFd().release(); }));
+}
+
+Napi::Value ListenUnix(const CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::listenUnix(path).release(); }));
+}
+
+Napi::Value ConnectUnix(const CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::connectUnix(path).release(); }));
+}
+
+Napi::Value AcceptUnix(const CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::acceptUnix(fdOf(info[0])).release(); }));
+}
+
+Napi::Value LockDirectory(const CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::lockDirectory(path).release(); }));
+}
+
+Napi::Value SendWithFds(const CallbackInfo& info) {
+  const Bytes bytes = bytesOf(info[1]);
+  std::vector<int> fds;
+  for (const uint32_t fd : numbersOf(info[2])) fds.push_back(static_cast<int>(fd));
+  const size_t sent = guarded(info.Env(), [&] { return ling::sendWithFds(fdOf(info[0]), bytes.data, bytes.len, fds); });
+  return Napi::Number::New(info.Env(), static_cast<double>(sent));
+}
+
+Napi::Value ReceiveWithFds(const CallbackInfo& info) {
+  const Bytes room = bytesOf(info[1]);
+  ling::Received received =
+      guarded(info.Env(), [&] { return ling::receiveWithFds(fdOf(info[0]), room.data, room.len); });
+  auto object = Napi::Object::New(info.Env());
+  object.Set("bytes", static_cast<double>(received.bytes));
+  object.Set("closed", received.closed);
+  object.Set("fds", toArray(info.Env(), received.fds));
+  return object;
+}
+
+Napi::Value DupFd(const CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])).release(); }));
+}
+
+Napi::Value CreatePipe(const CallbackInfo& info) {
+  auto [readEnd, writeEnd] = guarded(info.Env(), [] { return ling::createPipe(); });
+  auto ends = Napi::Array::New(info.Env(), 2);
+  ends.Set(0u, readEnd.release());
+  ends.Set(1u, writeEnd.release());
+  return ends;
+}
+
+Napi::Value SetNonBlocking(const CallbackInfo& info) {
+  const bool on = info[1].As<Napi::Boolean>();
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::setNonBlocking(fdOf(info[0]), on); }));
+}
+
+// A system call that cannot fail.
+void YieldCore(const CallbackInfo&) { sched_yield(); }
+
+void CloseFd(const CallbackInfo& info) { const ling::Fd closed(fdOf(info[0])); }
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Reactor", defineReactor(env));
+  defineTubeObjects(env, exports);
+  defineFunction(exports, "runReactor", runReactor);
+  defineFunction(exports, "createEventFd", CreateEventFd);
+  defineFunction(exports, "listenUnix", ListenUnix);
+  defineFunction(exports, "connectUnix", ConnectUnix);
+  defineFunction(exports, "acceptUnix", AcceptUnix);
+  defineFunction(exports, "sendWithFds", SendWithFds);
+  defineFunction(exports, "receiveWithFds", ReceiveWithFds);
+  defineFunction(exports, "dupFd", DupFd);
+  defineFunction(exports, "createPipe", CreatePipe);
+  defineFunction(exports, "setNonBlocking", SetNonBlocking);
+  defineFunction(exports, "closeFd", CloseFd);
+  defineFunction(exports, "yieldCore", YieldCore);
+  defineFunction(exports, "lockDirectory", LockDirectory);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

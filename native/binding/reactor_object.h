@@ -1,0 +1,16 @@
+// The Reactor of JavaScript.
+#pragma once
+
+#include <memory>
+
+#include <napi.h>
+
+#include "../reactor.h"
+
+Napi::Function defineReactor(Napi::Env env);
+
+// Throws BadInput when it has been stopped.
+std::shared_ptr<ling::Reactor> reactorOf(const Napi::Value& object);
+
+// runReactor(number): what the reactor's thread does until it is stopped.
+Napi::Value runReactor(const Napi::CallbackInfo& info);
