@@ -23,7 +23,7 @@ import {
   type Socket,
   type SocketOption,
 } from './inet.js';
-import { checkTimeout, discard, openSocket, parseOpening, resolve } from './inet-open.js';
+import { checkTimeout, discard, isMessageOf, openSocket, parseOpening, resolve } from './inet-socket.js';
 import type { Done, Result } from './result.js';
 
 type Timeout = number | 'infinity';
@@ -36,11 +36,7 @@ export type TcpMessage =
 
 /** A guard for receive: what this socket tells in active mode, data and its end. */
 export function isMessage(socket: Socket): (message: unknown) => message is TcpMessage {
-  return (message): message is TcpMessage =>
-    isTuple(message) &&
-    message[1] === socket &&
-    typeof message[0] === 'string' &&
-    message[0].startsWith('tcp');
+  return (message): message is TcpMessage => isMessageOf(socket, 'tcp', message);
 }
 
 /** Listens at a port; 0: any that is free, as inet:port/1 tells. */

@@ -20,7 +20,7 @@ import {
   setopts,
   sockname,
 } from './inet.js';
-import { checkTimeout, discard, openSocket, parseOpening, resolve } from './inet-open.js';
+import { checkTimeout, discard, isMessageOf, openSocket, parseOpening, resolve } from './inet-socket.js';
 import type { Done, Result } from './result.js';
 
 type Timeout = number | 'infinity';
@@ -31,11 +31,7 @@ export type UdpMessage =
 
 /** A guard for receive: what this socket tells in active mode, data and its end. */
 export function isMessage(socket: Socket): (message: unknown) => message is UdpMessage {
-  return (message): message is UdpMessage =>
-    isTuple(message) &&
-    message[1] === socket &&
-    typeof message[0] === 'string' &&
-    message[0].startsWith('udp');
+  return (message): message is UdpMessage => isMessageOf(socket, 'udp', message);
 }
 
 /** Opens a socket at a port; 0: any that is free. */

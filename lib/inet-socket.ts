@@ -1,4 +1,4 @@
-/** How gen_tcp and gen_udp read the options of a socket that is to be opened. */
+/** What gen_tcp and gen_udp share: how the options of a socket that is to be opened are read, and its messages known. */
 import dns from 'node:dns/promises';
 import { badarg, ErlangExit } from '../actors/errors.js';
 import type { Port } from '../actors/identifiers.js';
@@ -120,4 +120,11 @@ export function checkTimeout(timeout: unknown): asserts timeout is number | 'inf
   if (timeout === 'infinity') return;
   if (!Number.isInteger(timeout) || (timeout as number) < 0)
     throw badarg('a timeout is a number, or infinity');
+}
+
+/** Whether that is what a socket of this kind tells in active mode: its tag begins with the kind's name. */
+export function isMessageOf(socket: Port, kind: string, message: unknown): boolean {
+  if (!isTuple(message)) return false;
+  const [tag, sender] = message;
+  return sender === socket && typeof tag === 'string' && tag.startsWith(kind);
 }
