@@ -11,6 +11,7 @@ import type {
   PosixError,
 } from './driver.js';
 import { ERL_DRV_READ, PORT_CONTROL_FLAG_BINARY } from './driver.js';
+import { runLast } from './driver-answers.js';
 import { type Line, LineReader } from './framing/lines.js';
 import type { PortObject } from './port.js';
 import { PortMonitors } from './port-monitors.js';
@@ -146,16 +147,15 @@ export class DriverEnd implements DriverPort {
   }
 
   readonly #ready = (event: number, mode: number): void => {
-    this.#port.event((instance) => {
-      if (mode === ERL_DRV_READ) instance.ready_input?.(event);
-      else instance.ready_output?.(event);
-    });
+    this.#port.event((instance) =>
+      mode === ERL_DRV_READ ? instance.ready_input?.(event) : instance.ready_output?.(event),
+    );
   };
 
   readonly #stopSelect = (event: number): void => {
     const port = this.#port;
     try {
-      port.instance?.stop_select?.(event);
+      port.awaitCallback(port.instance?.stop_select?.(event));
     } catch (error) {
       // Whoever calls select need not be a callback. An error in stop() is printed.
       if (port.isClosed) throw error;
@@ -169,7 +169,7 @@ export class DriverEnd implements DriverPort {
     const port = this.#port;
     port.runtime.asyncPool.run(key, job).then(
       (result) => {
-        if (port.isClosed) job.free?.(result);
+        if (port.isClosed) runLast(port.driver, 'free', () => job.free?.(result));
         else port.event((instance) => instance.ready_async?.(result));
       },
       (error: unknown) => {

@@ -1,5 +1,5 @@
-import { inspect } from 'node:util';
 import type { Driver } from './driver.js';
+import { runLast } from './driver-answers.js';
 
 /** Drivers by name, and how many ports each has: one that is removed finishes after its last port. */
 export class DriverTable {
@@ -50,10 +50,6 @@ export class DriverTable {
 
   #finishIfUnused(driver: Driver): void {
     if (this.#ports.has(driver) || !this.#removed.delete(driver)) return;
-    try {
-      driver.finish?.();
-    } catch (error) {
-      process.emitWarning(`driver ${driver.name} failed to finish: ${inspect(error)}`, 'PortWarning');
-    }
+    runLast(driver, 'finish', () => driver.finish?.());
   }
 }

@@ -3,8 +3,9 @@
  *
  * A driver is registered under a name; open_port makes an instance of it, which from then on is the other half of
  * a port. Callbacks of one port never overlap: messages that reach it while one runs wait until that has returned,
- * and so does the end of the port, unless the driver itself ends it. A callback that throws ends its port, with the error as the reason; where the
- * ErlangError `badarg` means something else, it says so.
+ * and so does the end of the port, unless the driver itself ends it. A callback that throws ends its port, with the error as
+ * the reason, and one that is async when its promise is rejected; what is async goes on beside other callbacks after its first
+ * await. Where the ErlangError `badarg` means something else, it says so.
  *
  * Functions in snake_case are Erlang's, without the prefix `driver_` or `erl_drv_`, and answer what those answer.
  */
@@ -18,7 +19,10 @@ export interface Driver {
   readonly name: string;
   /** ERL_DRV_FLAG_SOFT_BUSY: `force` makes port_command deliver to a busy port. */
   readonly softBusy?: boolean;
-  /** ERL_DRV_FLAG_USE_INIT_ACK: open_port answers a promise, until the instance calls {@link DriverPort.init_ack}. */
+  /**
+   * ERL_DRV_FLAG_USE_INIT_ACK: who opens a port is suspended until the instance calls {@link DriverPort.init_ack}. As
+   * JavaScript cannot stop a function, it is openPortAsync that opens it, and open_port refuses.
+   */
   readonly useInitAck?: boolean;
   /** ERL_DRV_FLAG_NO_BUSY_MSGQ: {@link DriverPort.busy_msgq_limits} are disabled. */
   readonly noBusyMessageQueue?: boolean;
@@ -34,7 +38,8 @@ export interface Driver {
   /**
    * Makes the instance behind a new port, which may be used at once. `command` is what follows the name in
    * `{spawn, "name args"}`. What it throws, open_port raises: an ErlangError's reason, or the name of an error of the
-   * operating system in lower case; there is no port then, and no stop().
+   * operating system in lower case; there is no port then, and no stop(). An answer that is no object, or a promise, is
+   * a TypeError. When the owner dies meanwhile, the port is closed as soon as it has started.
    */
   start(port: DriverPort, command: string, options: PortOptions): DriverInstance;
   /** Once, after its last port, when it is removed or replaced. */
@@ -53,13 +58,13 @@ export interface DriverInstance {
   /**
    * port_control: the bytes to answer; undefined, Erlang's NULL, is answered by the empty list. What cannot be
    * answered at once is a promise, and then port_control's answer is one; the port goes on meanwhile. ErlangError
-   * badarg, thrown or as a rejection, makes port_control raise it, and the port is unharmed. Without this callback
-   * port_control is badarg.
+   * badarg, thrown or as a rejection, makes port_control raise it, and the port is unharmed. Any other error ends the
+   * port, as does an answer that is no bytes, and port_control is badarg. Without this callback it is badarg, too.
    */
-  control?(operation: number, data: Uint8Array): Uint8Array | undefined | Promise<Uint8Array>;
+  control?(operation: number, data: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
-   * port_call: as control, but a term for a term, and at once. They are shared, not copied; an answer of undefined,
-   * which is no term, is badarg.
+   * port_call: as control, but a term for a term. They are shared, not copied; an answer of undefined, which is no
+   * term, is badarg.
    */
   call?(operation: number, argument: unknown): unknown;
   /**
@@ -117,7 +122,10 @@ export interface AsyncJob {
   readonly argument?: unknown;
   /** ArrayBuffers of the argument that are moved instead. */
   readonly transfer?: readonly ArrayBuffer[];
-  /** Called instead of ready_async when the port has ended meanwhile: for a result that has to be given back. */
+  /**
+   * Called instead of ready_async when the port has ended meanwhile: for a result that has to be given back. An error it
+   * throws is printed as a warning.
+   */
   readonly free?: (result: unknown) => void;
 }
 

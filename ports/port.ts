@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import type { Actor } from '../actors/actor.js';
 import { badarg, ErlangError, exitReason } from '../actors/errors.js';
 import { Pid, type Port } from '../actors/identifiers.js';
@@ -8,6 +7,7 @@ import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
 import type { Suspension } from '../actors/suspension.js';
 import { Watchers } from '../actors/watchers.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
+import { checkBytes, checkInstance, checkTerm, isPromise, runLast } from './driver-answers.js';
 import { DriverEnd } from './driver-end.js';
 import { inEmergency, noEmergency } from './emergency.js';
 import { type IoData, toBytes, toPieces } from './iodata.js';
@@ -44,6 +44,7 @@ export class PortObject implements Receiver {
   #state = portLifecycle.initialState;
   #exitReason: Reason;
   #flushes = true;
+  #isTelling = false;
   #answersClose = false;
   /** Whether a callback of the driver runs, and what has to wait for its end. */
   #running = false;
@@ -53,7 +54,10 @@ export class PortObject implements Receiver {
   #opener: Suspension<Port> | undefined = undefined;
   readonly #unanswered = new Set<() => void>();
 
-  /** Opens it, linked to its owner. `name`: the driver and its command. Raises what `start` raises. */
+  /**
+   * Opens it, linked to its owner, whose end is that of the port from now on: that of one which ends while its driver
+   * starts, as soon as that has started. `name`: the driver and its command. Raises what `start` raises.
+   */
   constructor(
     readonly runtime: PortRuntime,
     readonly driver: Driver,
@@ -70,18 +74,17 @@ export class PortObject implements Receiver {
     this.id = runtime.makePort(this);
     this.end = new DriverEnd(this);
     runtime.opened(this);
+    this.connect(owner);
     this.#running = true;
     try {
-      this.#instance = start(this.end);
+      this.#instance = checkInstance(driver, start(this.end));
     } catch (error) {
-      runtime.dropPort(this.id);
-      this.#transition('DONE');
-      this.end.close();
-      runtime.ended(this);
+      // Not told to the owner: for whoever has asked for the port there has never been one.
+      this.exit(exitReason(error));
+      this.#callbackEnded();
       throw error;
     }
     inEmergency(this.#instance);
-    this.connect(owner);
     this.#callbackEnded();
   }
 
@@ -142,7 +145,7 @@ export class PortObject implements Receiver {
     const instance = this.#instance as DriverInstance;
     if (instance.outputv !== undefined) return this.#commandInPieces(data, caller);
     const bytes = toBytes(data);
-    this.callback(caller, () => instance.output?.(bytes));
+    this.awaitCallback(this.callback(caller, () => instance.output?.(bytes)));
     this.bytesOut += bytes.length;
   }
 
@@ -160,21 +163,21 @@ export class PortObject implements Receiver {
     );
   }
 
-  /** Raises badarg for a driver that knows no control, or refuses. */
-  control(operation: number, data: unknown, caller: Pid): Uint8Array | undefined | Promise<Uint8Array> {
+  /** Raises badarg for a driver that knows no control, refuses, or fails. */
+  control(operation: number, data: unknown, caller: Pid): ControlAnswer | Promise<ControlAnswer> {
     const bytes = toBytes(data);
     const instance = this.#instance as DriverInstance;
     if (!instance.control) throw badarg();
-    // A driver that fails has ended its port; whoever called still gets an answer, and learns of it as others do.
-    const answer = this.callback(caller, () => instance.control?.(operation, bytes));
-    return answer === undefined || answer instanceof Uint8Array ? answer : this.#laterAnswer(answer);
+    return this.#ask(
+      caller,
+      () => instance.control?.(operation, bytes),
+      (answer) => checkBytes(this.driver, answer),
+    );
   }
 
-  /** Raises badarg for a driver that knows no call, refuses, or answers nothing. */
+  /** Raises badarg for a driver that knows no call, refuses, fails, or answers nothing. */
   call(operation: number, argument: unknown, caller: Pid): unknown {
-    const answer = this.callback(caller, () => this.#instance?.call?.(operation, argument));
-    if (answer === undefined) throw badarg();
-    return answer;
+    return this.#ask(caller, () => this.#instance?.call?.(operation, argument), checkTerm);
   }
 
   connect(owner: Pid): void {
@@ -196,7 +199,9 @@ export class PortObject implements Receiver {
 
   /** What its driver adds to port_info. */
   driverInfo(): Readonly<Record<string, unknown>> {
-    return this.callback(undefined, () => this.#instance?.info?.()) ?? {};
+    const info = this.callback(undefined, () => this.#instance?.info?.());
+    this.awaitCallback(info);
+    return info ?? {};
   }
 
   /** Suspends who has opened it until the driver says that it is ready. */
@@ -214,16 +219,14 @@ export class PortObject implements Receiver {
     return receiver !== undefined;
   }
 
-  /** Ends it at once, whatever is queued. */
+  /** Ends it at once, whatever is queued. One that is to be closed already ends for the reason of that. */
   fail(reason: Reason): void {
     if (this.#state.value === 'flushing') return this.terminate();
     this.end.queue.clear();
-    // Its driver has not got as far as to be stopped.
-    if (this.#instance === undefined) return this.close(reason);
-    if (this.isOpen) {
-      this.close(reason);
-      if (this.#running) this.#tellEnd();
-    }
+    this.close(reason);
+    this.#flushes = false;
+    // Unless its driver has not got as far as to be stopped.
+    if (this.#state.value === 'closing' && this.#instance !== undefined && !this.#isTelling) this.#tellEnd();
   }
 
   /** driver_exit. */
@@ -257,15 +260,20 @@ export class PortObject implements Receiver {
     }
   }
 
+  /** What a callback has answered of whose answer nothing is made: that of an async one may be an error yet. */
+  awaitCallback(answer: unknown): void {
+    if (isPromise(answer)) answer.then(undefined, (error: unknown) => this.fail(exitReason(error)));
+  }
+
   /** A callback that nobody waits for, as of a timer; not when the port has ended. */
-  event(run: (instance: DriverInstance) => void): void {
+  event(run: (instance: DriverInstance) => unknown): void {
     if (this.isClosed) return;
     if (this.#running) {
       this.#postponed.push(() => this.event(run));
       return;
     }
     try {
-      this.callback(undefined, () => run(this.#instance as DriverInstance));
+      this.awaitCallback(this.callback(undefined, () => run(this.#instance as DriverInstance)));
     } catch (error) {
       this.fail(exitReason(error));
     }
@@ -284,11 +292,7 @@ export class PortObject implements Receiver {
   terminate(): void {
     if (!this.#transition('DONE')) return;
     if (this.#instance) noEmergency(this.#instance);
-    try {
-      this.#instance?.stop?.();
-    } catch (error) {
-      process.emitWarning(`driver ${this.driver.name} failed to stop: ${inspect(error)}`, 'PortWarning');
-    }
+    runLast(this.driver, 'stop', () => this.#instance?.stop?.());
     this.end.close();
     this.runtime.ended(this);
     for (const giveUp of this.#unanswered) giveUp();
@@ -303,7 +307,7 @@ export class PortObject implements Receiver {
     const pieces = toPieces(data);
     let size = 0;
     for (const { length } of pieces) size += length;
-    this.callback(caller, () => this.#instance?.outputv?.(pieces, size));
+    this.awaitCallback(this.callback(caller, () => this.#instance?.outputv?.(pieces, size)));
     this.bytesOut += size;
   }
 
@@ -367,13 +371,26 @@ export class PortObject implements Receiver {
     this.#catchingUp = false;
   }
 
-  /** The answer of a control that takes time; badarg when the port ends before. */
-  #laterAnswer(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+  /** A callback that is to answer, now or as a promise. Whoever asks gets badarg where it fails. */
+  #ask<T>(caller: Pid | undefined, run: () => unknown, check: (answer: unknown) => T): T | Promise<T> {
+    const answers: (T | Promise<T>)[] = [];
+    this.callback(caller, () => {
+      const answer = run();
+      answers.push(isPromise(answer) ? this.#later(answer, check) : check(answer));
+    });
+    if (answers.length === 0) throw badarg(`${this.id} has failed`);
+    return answers[0] as T | Promise<T>;
+  }
+
+  /** An answer that takes time; badarg when the port ends before. */
+  #later<T>(answer: PromiseLike<unknown>, check: (answer: unknown) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(badarg());
-      this.#unanswered.add(giveUp);
-      const settled = answer.then(resolve, (error: unknown) => {
-        if (!isRefusal(error)) this.fail(exitReason(error));
+      const giveUp = (): void => reject(badarg(`${this.id} is closed`));
+      if (this.isClosed) giveUp();
+      else this.#unanswered.add(giveUp);
+      const settled = answer.then(check).then(resolve, (error: unknown) => {
+        if (isRefusal(error)) return reject(error);
+        this.fail(exitReason(error));
         giveUp();
       });
       void settled.then(() => this.#unanswered.delete(giveUp));
@@ -394,6 +411,7 @@ export class PortObject implements Receiver {
 
   /** For everybody but its driver, and who asks that, this is the end. */
   #tellEnd(): void {
+    this.#isTelling = true;
     this.runtime.dropPort(this.id);
     this.end.endMonitors();
     this.links.breakAll(this.id, this.#exitReason);
@@ -409,6 +427,9 @@ export class PortObject implements Receiver {
     return this.#state.changed === true;
   }
 }
+
+/** Undefined is Erlang's NULL. */
+export type ControlAnswer = Uint8Array | undefined;
 
 function isRefusal(error: unknown): boolean {
   return error instanceof ErlangError && error.reason === 'badarg';

@@ -4,8 +4,9 @@ import { parseFlags } from '../actors/options.js';
 import { Process } from '../actors/process.js';
 import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
 import { type List, list, toList } from '../actors/term.js';
+import { isPromise } from './driver-answers.js';
 import type { IoData } from './iodata.js';
-import { PortObject } from './port.js';
+import { type ControlAnswer, PortObject } from './port.js';
 import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from './port-info.js';
 import { type PortName, parsePortName } from './port-name.js';
 import { type PortOption, parsePortOptions } from './port-options.js';
@@ -30,16 +31,28 @@ export class Self<M = AnyMessage> extends Process<M> {
 
   /**
    * Opens a port on a driver. The caller becomes its owner and is linked to it. Where the driver ends the port while
-   * it starts, that is an exit signal as any other. On a driver that takes its time to start (useInitAck) the answer is a
-   * promise of the port: await it.
-   * @throws badarg for an unknown driver or option, or whatever the driver's start raises
+   * it starts, that is an exit signal as any other.
+   * @throws badarg for an unknown driver or option, and for a driver that takes its time to start (useInitAck), which
+   * {@link openPortAsync} waits for; or whatever the driver's start raises
    */
   open_port(name: PortName, options: readonly PortOption[] = []): Port {
+    return this.openPort(name, options, 'at once').id;
+  }
+
+  /** As open_port, on any driver: on one with useInitAck the caller is suspended until that says that it is ready. */
+  async openPortAsync(name: PortName, options: readonly PortOption[] = []): Promise<Port> {
+    const opened = this.openPort(name, options);
+    return opened.driver.useInitAck ? opened.untilAcknowledged(this) : opened.id;
+  }
+
+  private openPort(name: PortName, options: readonly PortOption[], when?: 'at once'): PortObject {
     this.ensureAlive();
     const { drivers } = this.runtime;
     const parsed = parsePortName(name, (each) => drivers.has(each));
     const driver = drivers.get(parsed.driver);
     if (!driver) throw badarg(`there is no driver ${parsed.driver}`);
+    if (driver.useInitAck && when === 'at once')
+      throw badarg(`driver ${driver.name} takes its time to start: openPortAsync waits for it`);
     const parsedOptions = parsePortOptions(options, driver, parsed);
     const opened = this.runtime.openPort(driver, this.pid, parsed.name, parsedOptions, (port) => {
       try {
@@ -49,7 +62,7 @@ export class Self<M = AnyMessage> extends Process<M> {
       }
     });
     this.ensureAlive();
-    return driver.useInitAck ? (opened.untilAcknowledged(this) as never) : opened.id;
+    return opened;
   }
 
   /**
@@ -92,23 +105,17 @@ export class Self<M = AnyMessage> extends Process<M> {
     checkOperation(operation);
     const answer = found.control(operation, data, this.pid);
     this.ensureAlive();
-    if (answer === undefined) return list();
-    if (answer instanceof Uint8Array) return toAnswer(found, answer);
-    const suspension = this.suspend<Bytes>();
-    answer.then(
-      (bytes) => suspension.resolve(toAnswer(found, bytes)),
-      (error: unknown) => suspension.reject(error),
-    );
-    return suspension.promise;
+    if (isPromise(answer)) return this.awaitAnswer(answer.then((bytes) => toAnswer(found, bytes)));
+    return toAnswer(found, answer);
   }
 
-  /** As port_control, but a term for a term; drivers that know it do not wait. */
+  /** As port_control, but a term for a term. Of a driver that has to wait it is **a promise** as well. */
   port_call(port: Port | string, operation: number, argument: unknown): unknown {
     const found = this.findPort(port, 'or flushing');
     checkOperation(operation);
     const answer = found.call(operation, argument, this.pid);
     this.ensureAlive();
-    return answer;
+    return isPromise(answer) ? this.awaitAnswer(answer) : answer;
   }
 
   /** Makes a living process the owner, and links it; who was owner before stays linked. Anybody may. */
@@ -182,6 +189,15 @@ export class Self<M = AnyMessage> extends Process<M> {
     return former?.receiver === undefined ? 'undefined' : [former, list('busy_port')];
   }
 
+  private awaitAnswer<T>(answer: PromiseLike<T>): Promise<T> {
+    const suspension = this.suspend<T>();
+    answer.then(
+      (value) => suspension.resolve(value),
+      (error: unknown) => suspension.reject(error),
+    );
+    return suspension.promise;
+  }
+
   /** Raises badarg for one that is closed; its driver can still be asked while it flushes. */
   private findPort(port: Port | string, state?: 'or flushing'): PortObject {
     this.ensureAlive();
@@ -235,7 +251,8 @@ function checkOperation(operation: unknown): void {
   }
 }
 
-function toAnswer(port: PortObject, bytes: Uint8Array): Bytes {
+function toAnswer(port: PortObject, bytes: ControlAnswer): Bytes {
+  if (bytes === undefined) return list();
   if (!port.binaryControl) return toList(Array.from(bytes));
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes);
 }

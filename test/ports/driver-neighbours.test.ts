@@ -248,19 +248,6 @@ describe('drivers', () => {
       expect(await inbox(self)).toEqual([['EXIT', id, 'driver_unloaded']]);
     });
   });
-
-  test('that take their time to start have open_port wait', async () => {
-    await run(async (self) => {
-      const opening = open(self, {}, [], { useInitAck: true });
-      expect(await self.receive(undefined, { after: 1 })).toBeUndefined();
-      port.init_ack();
-      expect(await opening).toBe(port.id);
-      const failing = open(self, {}, [], { useInitAck: true });
-      port.init_ack(new RangeError('no'));
-      await expect(failing).rejects.toThrow('no');
-      expect(self.ports()).toEqual(list(await opening));
-    });
-  });
 });
 
 test('jobs of one key come back in order; one that fails ends the port', async () => {

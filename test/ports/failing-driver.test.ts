@@ -15,6 +15,7 @@ import {
 } from '#ports/driver';
 import { PortRuntime } from '#ports/port-runtime';
 import type { Self } from '#ports/self';
+import { eventually } from '../support/residue';
 import { runProcess } from '../support/run-process';
 
 const JOBS = path.join(__dirname, '../fixtures/async-job.cjs');
@@ -70,7 +71,7 @@ function open(self: Self, instance: DriverInstance): Port {
 const CALLBACKS: Partial<Record<keyof DriverInstance, (self: Self, id: Port) => unknown>> = {
   output: (self, id) => self.port_command(id, 'x'),
   outputv: (self, id) => self.port_command(id, 'x'),
-  control: (self, id) => self.port_control(id, 0, ''),
+  control: (self, id) => ignore(() => self.port_control(id, 0, '')),
   call: (self, id) => ignore(() => self.port_call(id, 0, 'x')),
   info: (self, id) => ignore(() => self.port_info(id, 'of the driver')),
   timeout: () => port.set_timer(0),
@@ -87,10 +88,10 @@ const CALLBACKS: Partial<Record<keyof DriverInstance, (self: Self, id: Port) => 
   process_exit: (self) => port.monitor_process(self.spawn(() => {})),
 };
 
-/** They have no answer; what they raise then is of no interest here. */
-function ignore(job: () => unknown): void {
+/** They have no answer; what they raise then, or are rejected with, is of no interest here. */
+async function ignore(job: () => unknown): Promise<void> {
   try {
-    job();
+    await job();
   } catch (error) {
     expect(error).toMatchObject({ reason: 'badarg' });
   }
@@ -114,13 +115,17 @@ const NOBODY_ASKS = [
 const CASES = [
   ...Object.keys(CALLBACKS).flatMap((name) => Object.keys(ERRORS).map((what) => [name, what] as const)),
   ...NOBODY_ASKS.map((name) => [name, 'badarg'] as const),
-] as [keyof DriverInstance, string][];
+].flatMap(([name, what]) => [
+  [name, what, 'throws'],
+  [name, what, 'is rejected with'],
+]) as [keyof DriverInstance, string, string][];
 
-test.each(CASES)('%s that throws %s ends the port with that', async (name, what) => {
+test.each(CASES)('%s: %s that it %s ends the port', async (name, what, how) => {
   const [error, reason] = ERRORS[what] ?? [new ErlangError('badarg'), 'badarg'];
   const stop = jest.fn();
   await run(async (self) => {
     const throwing = () => {
+      if (how !== 'throws') return Promise.reject(error);
       throw error;
     };
     const id = open(self, { stop, [name]: throwing });
@@ -183,23 +188,26 @@ test('init that throws fails the registration: the driver that was there stays',
   });
 });
 
-test.each(['stop', 'finish'] as const)(
-  '%s that throws is printed, as nobody is left to end',
-  async (name) => {
-    await run(async (self) => {
-      const id = open(self, name === 'stop' ? { stop: fail } : {});
-      if (name === 'finish') runtime.addDriver(driver({}, { finish: fail }));
-      self.port_close(id);
-      expect(await self.receive()).toEqual(['EXIT', id, 'normal']);
-      runtime.removeDriver('failing');
-    });
-    expect(warning).toHaveBeenCalledTimes(1);
-    expect(warning).toHaveBeenCalledWith(
-      expect.stringMatching(`^driver failing failed to ${name}: RangeError: broken`),
-      'PortWarning',
-    );
-  },
-);
+test.each(
+  (['stop', 'finish', 'free'] as const).flatMap((name) => [
+    [name, 'throws', fail] as const,
+    [name, 'is rejected', async () => fail()] as const,
+  ]),
+)('%s that %s is printed, as nobody is left to end', async (name, _, failing) => {
+  await run(async (self) => {
+    const id = open(self, name === 'stop' ? { stop: failing } : {});
+    if (name === 'finish') runtime.addDriver(driver({}, { finish: failing }));
+    if (name === 'free') port.async(undefined, { filename: JOBS, name: 'prefix', free: failing });
+    self.port_close(id);
+    expect(await self.receive()).toEqual(['EXIT', id, 'normal']);
+    runtime.removeDriver('failing');
+    await eventually(() => warning.mock.calls.length, 1);
+  });
+  expect(warning).toHaveBeenCalledWith(
+    expect.stringMatching(`^driver failing failed to ${name}: RangeError: broken`),
+    'PortWarning',
+  );
+});
 
 test('stop_select that throws in stop is printed as an error of stop', async () => {
   await run(async (self) => {

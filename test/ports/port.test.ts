@@ -208,8 +208,12 @@ describe('a callback that throws', () => {
   const callbacks: [string, (self: Self, port: Port) => unknown, unknown][] = [
     ['output', (self, port) => self.port_command(port, 'x'), true],
     ['output', (self, port) => self.send(port, [self.pid, ['command', 'x']]) && 'sent', 'sent'],
-    ['control', (self, port) => self.port_control(port, 0, ''), list()],
-    ['call', (self, port) => caught(() => self.port_call(port, 0, 'x')), badarg()],
+    [
+      'control',
+      (self, port) => caught(() => self.port_control(port, 0, '')),
+      badarg('#Port<0.1> has failed'),
+    ],
+    ['call', (self, port) => caught(() => self.port_call(port, 0, 'x')), badarg('#Port<0.1> has failed')],
     ['info', (self, port) => caught(() => self.port_info(port, 'special')), badarg()],
   ];
   for (const [what, thrown, reason] of errors) {
@@ -433,7 +437,7 @@ describe('port_control', () => {
             end(self, port, driver.port());
             if (later === 'answers') answer.resolve(Buffer.of(1));
             if (later === 'fails') answer.reject(new Error('late'));
-            await expect(asked).rejects.toEqual(badarg());
+            await expect(asked).rejects.toEqual(badarg(`${port} is closed`));
           });
           expectNoPorts();
         },
@@ -454,7 +458,7 @@ describe('port_control', () => {
       await run(async (self) => {
         self.process_flag('trap_exit', true);
         const port = self.open_port('test');
-        await expect(self.port_control(port, 0, '')).rejects.toEqual(badarg());
+        await expect(self.port_control(port, 0, '')).rejects.toEqual(badarg(`${port} is closed`));
         expect(await inbox(self)).toEqual([['EXIT', port, 'broken']]);
       });
     });
