@@ -11,6 +11,7 @@ import {
   type Port,
   type Reference,
   type Self,
+  timer,
   tube,
 } from '../../lib/index.js';
 import { Link, noTraffic, type Traffic } from './link.js';
@@ -111,12 +112,17 @@ type Down = ['DOWN', ref: Reference, 'process', Pid, reason: unknown];
 
 // ---- Tubes
 
+/** Milliseconds from an accept that failed to the next. */
+const ACCEPT_PAUSE = 500;
+
 function startAcceptor(self: Self, options: ServerOptions): Pid {
   const server = self.pid;
   return self.spawn_link(async (acceptor) => {
     for (;;) {
       const [tag, port] = await tube.accept(acceptor);
       if (tag === 'ok') await startPostman(acceptor, new Link(port, server, options));
+      // For want of lingd, descriptors or memory, which may be there in a while.
+      else await timer.sleep(acceptor, ACCEPT_PAUSE);
     }
   });
 }

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { packetAt } from '#examples/navel/chunks';
 import { encodeMessage } from '#examples/navel/message';
 import * as navel from '#examples/navel/navel';
-import { boot, type Domain, list, ok, type Pid, type Port, type Self, tube } from '#lib/index';
+import { boot, type Domain, list, ok, type Pid, type Port, type Self, sys, timer, tube } from '#lib/index';
+import { kill, processesWith } from '../support/residue';
 
 const PEER = path.resolve(__dirname, '../fixtures/navel/peer.js');
 const SIZES = [0, 1, 3999, 4000, 4001, 7999, 8000, 8001, 31 * 4000, 31 * 4000 + 1, 1_000_000];
@@ -381,3 +382,19 @@ describe('connecting', () => {
 function never(_message: unknown): _message is never {
   return false;
 }
+
+test('without lingd it does not ask again and again for who comes', async () => {
+  const asked = await domain.run(async (self) => {
+    ok(await navel.start(self, 'here'));
+    for (const pid of processesWith(rundir)) kill(pid, 'SIGKILL');
+    await once(domain, 'disconnected');
+    await sys.statistics(self, 'tube_server', true);
+    await timer.sleep(self, 300);
+    const [, statistics] = await sys.statistics(self, 'tube_server', 'get');
+    return (statistics as unknown as [string, number][]).find(([name]) => name === 'messages_in');
+  });
+  expect(asked?.[1]).toBeLessThan(20);
+  // What a lingd that was killed has left.
+  await domain.stop();
+  fs.rmSync(rundir, { recursive: true });
+});
