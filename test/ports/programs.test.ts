@@ -23,12 +23,17 @@ const cases: Case[] = readFileSync(join(__dirname, '../fixtures/erlang/programs.
   .split('\n')
   .map((line) => JSON.parse(line));
 
+/** Milliseconds for what has to come, from programs that share the machine with others. */
+const PATIENCE = 15_000;
+jest.setTimeout(60_000);
+
 const before = holdings();
 afterAll(() => eventually(() => changesSince(before), []));
 
 // Several at once, as they wait most of the time.
 for (const { id, name, options, steps, observed } of cases) {
   test.concurrent(id, async () => {
+    const expected = parseObserved(observed) as unknown[];
     const seen = await ProgramWorld.observe(async (w, self) => {
       w.trap();
       const opened = (await w.ex(() =>
@@ -37,10 +42,12 @@ for (const { id, name, options, steps, observed } of cases) {
       if (opened[0] !== 'ok') return opened;
       const port = w.name(opened[1], 'Port');
       const results = list<unknown>('ok');
-      for (const step of steps) results.push(await take(w, self, port, parseObserved(step)));
+      for (const [i, step] of steps.entries()) {
+        results.push(await take(w, self, port, parseObserved(step), expected[i + 1]));
+      }
       return results;
     });
-    expect(seen).toStrictEqual(parseObserved(observed));
+    expect(seen).toStrictEqual(expected);
   });
 }
 
@@ -52,7 +59,13 @@ function argument(json: unknown): unknown {
   return str ?? tuple?.map(argument) ?? parseObserved(json);
 }
 
-async function take(w: ProgramWorld, self: Self, port: Port, step: unknown): Promise<unknown> {
+async function take(
+  w: ProgramWorld,
+  self: Self,
+  port: Port,
+  step: unknown,
+  expected: unknown,
+): Promise<unknown> {
   const [what, value] = (isTuple(step) ? step : [step]) as [string, never];
   switch (what) {
     case 'command':
@@ -95,13 +108,17 @@ async function take(w: ProgramWorld, self: Self, port: Port, step: unknown): Pro
       await sleep(value);
       return 'slept';
     case 'size': {
-      const [, [, data]] = (await w.rcv()) as [Port, ['data', Buffer]];
+      const [, [, data]] = (await w.rcv(self, PATIENCE)) as [Port, ['data', Buffer]];
       return ['size', data.length];
     }
     case 'rcv':
-      return w.rcv();
-    case 'mbox':
-      return w.mbox();
+      return expected === 'timeout' ? w.rcv() : w.rcv(self, PATIENCE);
+    case 'mbox': {
+      const messages = list<unknown>();
+      while (messages.length < (expected as unknown[]).length) messages.push(await w.rcv(self, PATIENCE));
+      messages.push(...((await w.mbox()) as unknown[]));
+      return messages;
+    }
     default:
       throw new Error(`an unknown step: ${isList(step) ? [...step] : String(step)}`);
   }

@@ -66,8 +66,8 @@ export class World<S extends Process = Process> {
     return results;
   }
 
-  async rcv(self: Process = this.self): Promise<unknown> {
-    return (await self.receive(undefined, { after: 1000 })) ?? 'timeout';
+  async rcv(self: Process = this.self, after = 1000): Promise<unknown> {
+    return (await self.receive(undefined, { after })) ?? 'timeout';
   }
 
   async mbox(self: Process = this.self, silence = SILENCE): Promise<unknown> {
