@@ -206,8 +206,8 @@ export class DriverEnd implements DriverPort {
     return this.queue.size;
   }
 
-  peekq(): readonly Uint8Array[] {
-    return this.queue.pieces;
+  peekq(count?: number): readonly Uint8Array[] {
+    return this.queue.peek(count);
   }
 
   sizeq(): number {

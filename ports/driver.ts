@@ -207,8 +207,11 @@ export interface DriverPort {
    * not so many. That none are left ends a closing port, once the running callback has returned.
    */
   deq(size: number): number;
-  /** driver_peekq, driver_peekqv: all pieces, in order; not to be changed, and valid until the queue is. */
-  peekq(): readonly Uint8Array[];
+  /**
+   * driver_peekq, driver_peekqv: all pieces, in order; not to be changed, and valid until the queue is. Who takes a few
+   * of many off the front asks for the first `count` only: all of them cost time for each.
+   */
+  peekq(count?: number): readonly Uint8Array[];
   /** driver_sizeq: bytes. */
   sizeq(): number;
 

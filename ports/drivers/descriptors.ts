@@ -67,7 +67,7 @@ export class Descriptors implements DriverInstance {
 
   ready_output(output: number): void {
     const { port, ends } = this;
-    const written = write(output, port.peekq());
+    const written = write(output, port.peekq(MOST_PIECES));
     if (typeof written !== 'number') {
       // A program that has ended is seen at both ends: what there is to read, and that there is no more, comes first.
       if (ends.input !== undefined) this.ready_input(ends.input);
