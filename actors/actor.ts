@@ -39,7 +39,7 @@ export abstract class Actor implements Receiver {
   monitors: Monitors | undefined = undefined;
   watchers: Watchers | undefined = undefined;
   private aliases: LinkedList<Alias> | undefined = undefined;
-  private suspensions: Set<Rejectable> | undefined = undefined;
+  private suspensions: Set<Waits> | undefined = undefined;
 
   private phase = Phase.Running;
   private body: Body | undefined = undefined;
@@ -199,12 +199,15 @@ export abstract class Actor implements Receiver {
     }
   }
 
-  /** For what is not a message but makes the program wait (ports): see {@link Suspension}. */
-  suspend<T>(): Suspension<T> {
+  /**
+   * For what is not a message but makes the program wait (ports): see {@link Suspension}. With `takeBack` it is something
+   * sent that waits: the process does not end by itself before that is settled; when it dies, that is taken back.
+   */
+  suspend<T>(takeBack?: () => void): Suspension<T> {
     this.ensureAlive();
     this.suspensions ??= new Set();
     const { suspensions } = this;
-    const suspension = new Suspension<T>((settled) => suspensions.delete(settled));
+    const suspension = new Suspension<T>((settled) => suspensions.delete(settled), takeBack);
     suspensions.add(suspension);
     return suspension;
   }
@@ -323,9 +326,12 @@ export abstract class Actor implements Receiver {
   private run(body: Body, args: readonly unknown[]): void {
     try {
       const result = body(this as never, ...(args as never[]));
-      if (!isPromise(result)) return this.die('normal');
+      if (!isPromise(result)) {
+        this.end('normal');
+        return;
+      }
       result.then(
-        () => this.die('normal'),
+        () => this.end('normal'),
         (thrown: unknown) => this.fail(thrown),
       );
     } catch (thrown) {
@@ -333,13 +339,25 @@ export abstract class Actor implements Receiver {
     }
   }
 
-  protected fail(thrown: unknown): void {
+  /** Its program has returned, or exits. What it has sent and not awaited comes first: in Erlang it would have waited. */
+  protected end(reason: Reason): Promise<void> | undefined {
+    const sent: Promise<unknown>[] = [];
+    for (const each of this.suspensions ?? NOTHING) if (each.isSending) sent.push(each.promise);
+    if (sent.length > 0) return Promise.allSettled(sent).then(() => this.end(reason));
+    this.die(reason);
+    return undefined;
+  }
+
+  protected fail(thrown: unknown): Promise<void> | undefined {
     // A dead process is out of the way already: whatever its program did after is of no interest.
-    if (!this.isAlive) return;
+    if (!this.isAlive) return undefined;
     const { registeredName: name } = this;
     const reason = exitReason(thrown);
+    // One that has crashed is to be restarted, and not to wait for a port that may be stuck.
+    if (!isCrash(thrown)) return this.end(reason);
     this.die(reason);
-    if (isCrash(thrown)) this.runtime.report(new Crash(this.pid, name, reason, thrown));
+    this.runtime.report(new Crash(this.pid, name, reason, thrown));
+    return undefined;
   }
 
   /**
@@ -373,7 +391,7 @@ export abstract class Actor implements Receiver {
     this.held = undefined;
     if (!waits && this.suspensions === undefined) return;
     const exit = new ProcessExit(this.exitReason, this.pid);
-    for (const suspension of this.suspensions ?? []) suspension.reject(exit);
+    for (const suspension of this.suspensions ?? NOTHING) suspension.giveUp(exit);
     if (!waits) return;
     // The program need not be awaiting it: it may have returned.
     this.promise?.catch(ignore);
@@ -392,9 +410,9 @@ enum Phase {
   Held,
 }
 
-interface Rejectable {
-  reject(error: unknown): void;
-}
+const NOTHING: readonly never[] = [];
+
+type Waits = Pick<Suspension<unknown>, 'promise' | 'isSending' | 'giveUp'>;
 
 type Settle = (value: unknown) => void;
 

@@ -74,7 +74,8 @@ export class Process<M = AnyMessage> extends Timed {
    * lost; badarg for a name that nobody has. With options the answer is `ok`.
    *
    * A port that is busy suspends who sends it command data: then the answer is **a promise** of that, **to be awaited**;
-   * with `nosuspend` it is that atom, and nothing is sent.
+   * with `nosuspend` it is that atom, and nothing is sent. Where one is not awaited, what the process sends to that port
+   * later, whatever it is, comes after: the answer is a promise of that, too.
    */
   send<D, T extends D>(destination: Destination<D>, message: T): T;
   send<D>(
@@ -334,7 +335,7 @@ export class Process<M = AnyMessage> extends Timed {
     checkMessage(message);
     this.runtime.reductions--;
     const receiver = this.runtime.resolve(destination);
-    if (options.includes('nosuspend') && receiver?.wouldSuspend?.(message)) return 'nosuspend';
+    if (options.includes('nosuspend') && receiver?.wouldSuspend?.(message, this.pid)) return 'nosuspend';
     const suspended = receiver?.message(message, this.pid);
     this.ensureAlive();
     if (suspended === undefined) return 'ok';
@@ -350,9 +351,9 @@ export class Process<M = AnyMessage> extends Timed {
     this.ensureAlive();
     try {
       await body();
-      this.die('normal');
+      await this.end('normal');
     } catch (thrown) {
-      this.fail(thrown);
+      await this.fail(thrown);
     }
     throw new ProcessExit(this.exitReason, this.pid);
   }

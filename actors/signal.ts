@@ -43,6 +43,6 @@ export interface Receiver {
    */
   message(message: unknown, sender?: Sender): Promise<unknown> | undefined;
   /** Whether that message would suspend its sender. */
-  wouldSuspend?(message: unknown): boolean;
+  wouldSuspend?(message: unknown, sender?: Sender): boolean;
   signal(signal: Signal): void;
 }

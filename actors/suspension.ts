@@ -7,7 +7,10 @@ export class Suspension<T> {
   private settle: { resolve(value: T): void; reject(error: unknown): void } | undefined;
 
   /** @internal Processes make them: see `Actor.suspend`. */
-  constructor(private readonly forget: (suspension: Suspension<T>) => void) {
+  constructor(
+    private readonly forget: (suspension: Suspension<T>) => void,
+    private readonly takeBack: (() => void) | undefined,
+  ) {
     this.promise = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });
@@ -18,6 +21,11 @@ export class Suspension<T> {
     return this.settle !== undefined;
   }
 
+  /** Whether it waits with something that the process has sent. */
+  get isSending(): boolean {
+    return this.takeBack !== undefined;
+  }
+
   resolve(value: T): void {
     this.take()?.resolve(value);
   }
@@ -26,6 +34,12 @@ export class Suspension<T> {
     // A program that does not wait (any more) has not failed.
     this.promise.catch(() => {});
     this.take()?.reject(error);
+  }
+
+  /** The process has died. */
+  giveUp(error: unknown): void {
+    this.reject(error);
+    this.takeBack?.();
   }
 
   private take(): { resolve(value: T): void; reject(error: unknown): void } | undefined {

@@ -55,7 +55,10 @@ export function port(self: Self, socket: Socket): Result<number> {
 /** Closes a socket of any kind; what has been sent is still on its way. Always ok. */
 export function close(self: Self, socket: Socket): 'ok' {
   if (!is_port(socket)) throw badarg('a socket is a port');
-  if (self.port_info(socket, 'id') !== 'undefined') self.port_close(socket);
+  if (self.port_info(socket, 'id') !== 'undefined') {
+    // What the caller has sent and not awaited goes first; the news of the end would come when it is too late to take.
+    if (self.port_close(socket) !== true) self.unlink(socket);
+  }
   // That of the port is not news to who closes it.
   self.mailbox.take((m) => isTuple(m) && m[0] === 'EXIT' && m[1] === socket);
   return 'ok';

@@ -74,11 +74,14 @@ export async function accept(self: Self, options: readonly TubeOption[] = []): P
 }
 
 /**
- * Closes the tube; anybody in this domain may. What was sent before can still be received on the other side. When it
+ * Closes the tube; anybody in this domain may. What was sent before can still be received on the other side; where the
+ * tube is full and busy, what the caller has sent and not awaited goes first. When it
  * answers, the tube's name is free again on this side. `{error, badarg}` for what is no open tube.
  */
 export async function close(self: Self, tube: Port): Promise<Done> {
   if (!isOpen(self, tube)) return ['error', 'badarg'];
+  const sent = self.sent(tube);
+  if (sent) await sent;
   return callTubeServer(self, ['close', tube]);
 }
 

@@ -11,7 +11,7 @@ import { checkBytes, checkInstance, checkTerm, isPromise, runLast } from './driv
 import { DriverEnd } from './driver-end.js';
 import { inEmergency, noEmergency } from './emergency.js';
 import { type IoData, toBytes, toPieces } from './iodata.js';
-import { PortBusy } from './port-busy.js';
+import { type Act, PortBusy } from './port-busy.js';
 import { portLifecycle } from './port-lifecycle.js';
 import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
@@ -106,15 +106,22 @@ export class PortObject implements Receiver {
       this.#postponed.push(() => this.message(message, sender));
       return undefined;
     }
-    if (this.wouldSuspend(message)) {
-      return this.busy.suspendSender(sender, message, () => this.#take(message, sender));
+    if (this.busy.holdsUp) {
+      const deliver = (): unknown => {
+        this.#take(message, sender);
+        return message;
+      };
+      const act = { deliver, giveUp: () => message };
+      if (isCommand(message)) return this.busy.wait(sender, act);
+      if (this.busy.holds(sender)) return this.busy.waitBehind(sender, act);
     }
     this.#take(message, sender);
     return undefined;
   }
 
-  wouldSuspend(message: unknown): boolean {
-    return this.busy.holdsUp && isCommand(message) && this.isOpen;
+  wouldSuspend(message: unknown, sender?: Sender): boolean {
+    const { busy } = this;
+    return busy.holdsUp && this.isOpen && (isCommand(message) || busy.holds(sender));
   }
 
   signal(signal: Signal): void {
@@ -150,17 +157,14 @@ export class PortObject implements Receiver {
   }
 
   /** As command, when the port is not busy any more, for a process that is suspended until then. */
-  commandLater(data: IoData, process: Actor): Promise<true> {
-    return this.busy.suspend<true>(
-      process,
-      () => {
-        this.command(data, process.pid);
-        return true;
-      },
-      () => {
-        throw badarg(`${this.id} is closed`);
-      },
-    );
+  commandLater(data: IoData, process: Pid): Promise<true> {
+    const act = this.#actLater(() => this.command(data, process));
+    return this.busy.wait(process, act) as Promise<true>;
+  }
+
+  /** Does something for a process that is suspended until what it has sent to the port before has been delivered. */
+  doBehind(process: Pid, act: () => void): Promise<true> {
+    return this.busy.waitBehind(process, this.#actLater(act)) as Promise<true>;
   }
 
   /** Raises badarg for a driver that knows no control, refuses, or fails. */
@@ -302,6 +306,17 @@ export class PortObject implements Receiver {
   }
 
   // ---- Inside
+
+  #actLater(act: () => void): Act<true> {
+    const deliver = (): true => {
+      act();
+      return true;
+    };
+    const giveUp = (): never => {
+      throw badarg(`${this.id} is closed`);
+    };
+    return { deliver, giveUp };
+  }
 
   #commandInPieces(data: unknown, caller: Pid | undefined): void {
     const pieces = toPieces(data);

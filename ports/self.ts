@@ -70,7 +70,9 @@ export class Self<M = AnyMessage> extends Process<M> {
    * that finds the ring full is dropped and counted.
    *
    * A port that is busy suspends its caller: then the answer is **a promise** of true, **to be awaited**. With `nosuspend`
-   * it is false instead, and nothing is sent; with `force` it is sent all the same.
+   * it is false instead, and nothing is sent; with `force` it is sent all the same. Data of one process stay in order: what
+   * comes after data that it has not awaited waits for these, with `force` too, and with `nosuspend` the answer is false.
+   * The process does not end before they are delivered, unless it crashes or is killed; then they are not.
    * @throws badarg for a closed port, also where it closes before a promise is settled; for what is no iodata, and for
    * what the driver refuses (a tube: 0 or more than 4096 bytes); nothing has been sent then. notsup for `force` on a
    * driver that is not softBusy
@@ -86,9 +88,12 @@ export class Self<M = AnyMessage> extends Process<M> {
     const found = this.findPort(port);
     const forced = flags.includes('force');
     if (forced && !found.driver.softBusy) throw new ErlangError('notsup');
-    if (!forced && found.busy.holdsUp) {
-      if (!flags.includes('nosuspend')) return found.commandLater(data, this);
-      if (found.busy.isSet) return false;
+    if (found.busy.holdsUp) {
+      const isBehind = found.busy.holds(this.pid);
+      if (flags.includes('nosuspend')) {
+        if (isBehind || (found.busy.isSet && !forced)) return false;
+      } else if (!forced) return found.commandLater(data, this.pid);
+      else if (isBehind) return found.doBehind(this.pid, () => found.command(data, this.pid));
     }
     found.command(data, this.pid);
     this.ensureAlive();
@@ -118,21 +123,26 @@ export class Self<M = AnyMessage> extends Process<M> {
     return isPromise(answer) ? this.awaitAnswer(answer) : answer;
   }
 
-  /** Makes a living process the owner, and links it; who was owner before stays linked. Anybody may. */
-  port_connect(port: Port | string, owner: Pid): true {
+  /**
+   * Makes a living process the owner, and links it; who was owner before stays linked. Anybody may. Where data wait that
+   * the caller has sent and not awaited, it comes after them, and the answer is **a promise**.
+   */
+  port_connect(port: Port | string, owner: Pid): true | Promise<true> {
     const found = this.findPort(port);
-    if (!(owner instanceof Pid) || owner.receiver === undefined)
-      throw badarg('the new owner is no living process');
-    found.connect(owner);
-    this.ensureAlive();
-    return true;
+    return this.inOrder(found, () => {
+      if (!(owner instanceof Pid) || owner.receiver === undefined)
+        throw badarg('the new owner is no living process');
+      found.connect(owner);
+    });
   }
 
-  /** Closes the port; anybody may. Exit signals (reason normal) have been delivered when it returns. */
-  port_close(port: Port | string): true {
-    this.findPort(port).close('normal');
-    this.ensureAlive();
-    return true;
+  /**
+   * Closes the port; anybody may. Exit signals (reason normal) have been delivered when it returns. Where data wait that
+   * the caller has sent and not awaited, it comes after them, and the answer is **a promise**; exit(Port, Reason) does not wait.
+   */
+  port_close(port: Port | string): true | Promise<true> {
+    const found = this.findPort(port);
+    return this.inOrder(found, () => found.close('normal'));
   }
 
   /**
@@ -196,6 +206,24 @@ export class Self<M = AnyMessage> extends Process<M> {
       (error: unknown) => suspension.reject(error),
     );
     return suspension.promise;
+  }
+
+  /**
+   * A promise of when what this process has sent to the port and not awaited has been delivered, or the port has closed;
+   * undefined when there is nothing to wait for.
+   */
+  sent(port: Port): Promise<void> | undefined {
+    const { receiver } = port;
+    if (!(receiver instanceof PortObject)) return undefined;
+    return receiver.busy.waitBehind<void>(this.pid, { deliver() {}, giveUp() {} });
+  }
+
+  /** At once, or after data of this process that wait for the port. */
+  private inOrder(port: PortObject, act: () => void): true | Promise<true> {
+    if (port.busy.holds(this.pid)) return port.doBehind(this.pid, act);
+    act();
+    this.ensureAlive();
+    return true;
   }
 
   /** Raises badarg for one that is closed; its driver can still be asked while it flushes. */

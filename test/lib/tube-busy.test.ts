@@ -151,6 +151,28 @@ test('a sender that is killed while it is suspended has not sent', async () => {
   expect(await b.run((self) => tube.recv(self, receiver.port, 50))).toEqual(['error', 'timeout']);
 });
 
+describe('what a process has sent and not awaited arrives before', () => {
+  const ends: Record<string, (self: Self, port: Port) => unknown> = {
+    'its port_close': (self, port) => self.port_close(port),
+    'its tube.close': (self, port) => tube.close(self, port),
+    'its tube.close, awaited': async (self, port) => expect(await tube.close(self, port)).toBe('ok'),
+    'its end': () => undefined,
+  };
+
+  test.each(Object.keys(ends))('%s', async (end) => {
+    const COUNT = 80;
+    a.spawn(async (self) => {
+      const port = ok(await tube.open(self, b.domid, 0, BUSY));
+      for (let i = 0; i < COUNT; i++) void self.port_command(port, String(i));
+      await Promise.all([ends[end]?.(self, port)]);
+    });
+    const receiver = await new Holder().start(b, (self) => tube.accept(self, PASSIVE));
+    await pause(30);
+    expect(await take(receiver.port, COUNT)).toEqual(Array.from({ length: COUNT }, (_, i) => String(i)));
+    expect(await b.run((self) => tube.recv(self, receiver.port, 5000))).toEqual(['error', 'closed']);
+  });
+});
+
 describe('who waits when the tube ends', () => {
   const ends: Record<string, (sender: Holder, receiver: Holder) => unknown> = {
     'port_close here': ({ self, port }) => self.port_close(port),
