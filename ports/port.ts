@@ -1,6 +1,6 @@
 import type { Actor } from '../actors/actor.js';
 import { badarg, ErlangError, exitReason } from '../actors/errors.js';
-import { Pid, type Port } from '../actors/identifiers.js';
+import type { Pid, Port } from '../actors/identifiers.js';
 import { Links } from '../actors/links.js';
 import type { Monitor } from '../actors/monitors.js';
 import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
@@ -15,7 +15,7 @@ import { type Act, PortBusy } from './port-busy.js';
 import { portLifecycle } from './port-lifecycle.js';
 import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
-import { isCommand, parseRequest } from './request.js';
+import { isCommand, serve } from './request.js';
 
 /**
  * A port: a receiver of signals, as a process is, with a driver behind it and an owner in front.
@@ -108,14 +108,14 @@ export class PortObject implements Receiver {
     }
     if (this.busy.holdsUp) {
       const deliver = (): unknown => {
-        this.#take(message, sender);
+        serve(this, message, sender);
         return message;
       };
       const act = { deliver, giveUp: () => message };
       if (isCommand(message)) return this.busy.wait(sender, act);
       if (this.busy.holds(sender)) return this.busy.waitBehind(sender, act);
     }
-    this.#take(message, sender);
+    serve(this, message, sender);
     return undefined;
   }
 
@@ -199,6 +199,12 @@ export class PortObject implements Receiver {
     this.#exitReason = reason === 'kill' ? 'killed' : reason;
     this.#flushes = reason !== 'kill';
     if (!this.#running) this.#tellEnd();
+  }
+
+  /** As close, and the owner is told when it is over. */
+  closeAndAnswer(): void {
+    this.#answersClose = true;
+    this.close('normal');
   }
 
   /** What its driver adds to port_info. */
@@ -324,39 +330,6 @@ export class PortObject implements Receiver {
     for (const { length } of pieces) size += length;
     this.awaitCallback(this.callback(caller, () => this.#instance?.outputv?.(pieces, size)));
     this.bytesOut += size;
-  }
-
-  #take(message: unknown, sender: Sender | undefined): void {
-    const request = parseRequest(message);
-    if (request === undefined || request.owner !== this.owner) return this.#badsig();
-    switch (request.type) {
-      case 'command':
-        return this.#takeCommand(request.data, sender);
-      case 'connect': {
-        // Not linked, and not asked whether it is alive: as Erlang does it, unlike port_connect.
-        const { owner } = this;
-        this.owner = request.pid;
-        owner.receiver?.message([this.id, 'connected'], this.id);
-        return;
-      }
-      case 'close':
-        this.#answersClose = true;
-        this.close('normal');
-    }
-  }
-
-  #takeCommand(data: unknown, sender: Sender | undefined): void {
-    try {
-      this.command(data, sender instanceof Pid ? sender : undefined);
-    } catch {
-      // Only what is wrong with the data gets here.
-      this.#badsig();
-    }
-  }
-
-  /** An exit signal to the owner, linked or not, whoever sent the message; the port goes on. */
-  #badsig(): void {
-    this.owner.receiver?.signal({ type: 'exit', from: this.id, reason: 'badsig', linked: false });
   }
 
   #takeExit(from: Sender, reason: Reason, linked: boolean): void {
