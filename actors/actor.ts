@@ -341,9 +341,10 @@ export abstract class Actor implements Receiver {
 
   /** Its program has returned, or exits. What it has sent and not awaited comes first: in Erlang it would have waited. */
   protected end(reason: Reason): Promise<void> | undefined {
-    const sent: Promise<unknown>[] = [];
-    for (const each of this.suspensions ?? NOTHING) if (each.isSending) sent.push(each.promise);
-    if (sent.length > 0) return Promise.allSettled(sent).then(() => this.end(reason));
+    const sending = this.suspensions && Array.from(this.suspensions).filter(({ isSending }) => isSending);
+    if (sending !== undefined && sending.length > 0) {
+      return Promise.allSettled(sending.map(({ promise }) => promise)).then(() => this.end(reason));
+    }
     this.die(reason);
     return undefined;
   }
@@ -391,7 +392,7 @@ export abstract class Actor implements Receiver {
     this.held = undefined;
     if (!waits && this.suspensions === undefined) return;
     const exit = new ProcessExit(this.exitReason, this.pid);
-    for (const suspension of this.suspensions ?? NOTHING) suspension.giveUp(exit);
+    for (const suspension of this.suspensions ?? []) suspension.giveUp(exit);
     if (!waits) return;
     // The program need not be awaiting it: it may have returned.
     this.promise?.catch(ignore);
@@ -409,8 +410,6 @@ enum Phase {
   /** In a receive that has its answer already and waits for its turn. */
   Held,
 }
-
-const NOTHING: readonly never[] = [];
 
 type Waits = Pick<Suspension<unknown>, 'promise' | 'isSending' | 'giveUp'>;
 

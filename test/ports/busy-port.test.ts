@@ -270,6 +270,39 @@ describe.each(ways)('a process that sends by %s to a busy port', (way) => {
   });
 });
 
+test('a sender that is killed by the delivery of its data: what it sent after them is not delivered, others go on', async () => {
+  await run(async (self) => {
+    let killed: Pid | undefined;
+    runtime.addDriver({
+      name: 'killer',
+      start(given) {
+        port = given;
+        given.set_busy(true);
+        return {
+          output(data) {
+            heard.push(String(Buffer.from(data)));
+            if (killed === given.caller()) self.exit(killed as Pid, 'kill');
+          },
+        };
+      },
+    });
+    const id = self.open_port('killer');
+    for (const first of ['a', 'K', 'b']) {
+      const sender = self.spawn((me) => {
+        me.port_command(id, `${first}1`);
+        if (first === 'K') me.port_close(id);
+        me.port_command(id, `${first}2`);
+      });
+      if (first === 'K') killed = sender;
+    }
+    await pause();
+    await freed();
+    expect(heard).toEqual(['a1', 'a2', 'K1', 'b1', 'b2']);
+    expect(self.port_info(id, 'connected')).toEqual(['connected', self.pid]);
+    expect(self.port_command(id, 'c', ['nosuspend'])).toBe(true);
+  });
+});
+
 test('what comes from outside of any process keeps its order, too', async () => {
   await run(async (self) => {
     self.process_flag('trap_exit', true);
