@@ -83,6 +83,22 @@ export interface TubeEnd {
   close(): void;
 }
 
+/** What {@link startProgram} starts. Texts are bytes without a zero among them. */
+export interface ProgramToStart {
+  /** Its path, absolute or from here. */
+  readonly file: Uint8Array;
+  /** The first is what it is told that it is called. */
+  readonly args: readonly Uint8Array[];
+  /** NAME=value, all of them. */
+  readonly env: readonly Uint8Array[];
+  /** Where it runs; empty: here. */
+  readonly cwd: Uint8Array;
+  /** What its descriptors 0, 1, 2 ... are; -1 for one that is closed. */
+  readonly stdio: readonly number[];
+  /** Where 4 bytes are written when it has ended: its exit status, or 128 + n for signal n, as an int32 of this machine. */
+  readonly report: number;
+}
+
 interface Native {
   Reactor: new (onReady: (tokens: number[]) => void) => Reactor;
   /** The four descriptors are [kick, wait] of the ring this side writes, then of the one it reads; they and the pages are taken over. */
@@ -120,6 +136,12 @@ interface Native {
   createPipe(): [readEnd: number, writeEnd: number];
   /** For everybody who shares the open file. Answers whether it was non-blocking before. */
   setNonBlocking(fd: number, on: boolean): boolean;
+  /**
+   * Starts a program, in a session of its own and with all signals at their defaults, and answers its process id; it is
+   * reaped whether somebody asks or not. The descriptors stay the caller's. An error of the syscall execve or chdir is
+   * the program's.
+   */
+  startProgram(program: ProgramToStart): number;
   closeFd(fd: number): void;
   /** Lets another thread that waits for this core run first. */
   yieldCore(): void;
@@ -171,6 +193,7 @@ export const {
   dupFd,
   createPipe,
   setNonBlocking,
+  startProgram,
   closeFd,
   yieldCore,
   lockDirectory,

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "../os.h"
+#include "../program.h"
 #include "reactor_object.h"
 #include "tube_objects.h"
 #include "values.h"
@@ -10,6 +11,18 @@
 namespace {
 
 using Napi::CallbackInfo;
+
+std::string textOf(const Napi::Value& value) {
+  const Bytes bytes = bytesOf(value);
+  return {reinterpret_cast<const char*>(bytes.data), bytes.len};
+}
+
+std::vector<std::string> textsOf(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> texts;
+  for (uint32_t i = 0; i < array.Length(); i++) texts.push_back(textOf(array.Get(i)));
+  return texts;
+}
 
 Napi::Value CreateEventFd(const CallbackInfo& info) {
   return Napi::Number::New(info.Env(), guarded(info.Env(), [] { return ling::createEventFd().release(); }));
@@ -70,6 +83,16 @@ Napi::Value SetNonBlocking(const CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::setNonBlocking(fdOf(info[0]), on); }));
 }
 
+Napi::Value StartProgram(const CallbackInfo& info) {
+  const auto given = info[0].As<Napi::Object>();
+  ling::Program program{textOf(given.Get("file")), textsOf(given.Get("args")), textsOf(given.Get("env")),
+                        textOf(given.Get("cwd")), {}};
+  const auto stdio = given.Get("stdio").As<Napi::Array>();
+  for (uint32_t i = 0; i < stdio.Length(); i++) program.descriptors.push_back(fdOf(stdio.Get(i)));
+  const int report = fdOf(given.Get("report"));
+  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::startProgram(program, report); }));
+}
+
 // A system call that cannot fail.
 void YieldCore(const CallbackInfo&) { sched_yield(); }
 
@@ -88,6 +111,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "dupFd", DupFd);
   defineFunction(exports, "createPipe", CreatePipe);
   defineFunction(exports, "setNonBlocking", SetNonBlocking);
+  defineFunction(exports, "startProgram", StartProgram);
   defineFunction(exports, "closeFd", CloseFd);
   defineFunction(exports, "yieldCore", YieldCore);
   defineFunction(exports, "lockDirectory", LockDirectory);
