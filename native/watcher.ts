@@ -40,7 +40,12 @@ export class Watcher {
   /** A watcher on this thread's own event loop: no thread, no hop; for whoever does nothing but wait. */
   static onLoop(): Watcher {
     const watcher = new Watcher();
-    if (!watcher.reactor.attach()) watcher.#startThread();
+    try {
+      if (!watcher.reactor.attach()) watcher.#startThread();
+    } catch (error) {
+      void watcher.close();
+      throw error;
+    }
     return watcher;
   }
 

@@ -2,22 +2,47 @@ import type { Watch } from '../native/watcher.js';
 import { Watcher } from '../native/watcher.js';
 import { ERL_DRV_READ, ERL_DRV_USE, ERL_DRV_USE_NO_CALLBACK, ERL_DRV_WRITE } from './driver.js';
 
-/** A watcher that several ports share: it is there, and keeps the OS process alive, while one of them needs it. */
+/**
+ * A watcher that several ports share: it is there, and keeps the OS process alive, while one of them needs it.
+ *
+ * A descriptor is watched for one port at a time, as in Erlang: the last one that has selected it. Mostly the others have
+ * let it be closed, and its number has been given to another file.
+ */
 export class SharedWatcher {
   #watcher: Watcher | undefined = undefined;
   #users = 0;
+  /** How to take each descriptor away from whom it is watched for. */
+  readonly #watched = new Map<number, () => void>();
 
-  /** To be given back by release. */
-  acquire(): Watcher {
-    this.#users++;
+  /** To be given back by release. Throws when there are not descriptors enough. */
+  acquire(): void {
     this.#watcher ??= Watcher.onLoop();
-    return this.#watcher;
+    this.#users++;
   }
 
   release(): void {
     if (--this.#users > 0) return;
     void this.#watcher?.close();
     this.#watcher = undefined;
+  }
+
+  /** For those who have acquired it. `lost` is called when the descriptor is watched for somebody else from now on. */
+  watch(event: number, ready: () => void, lost: () => void): Watch {
+    const take = this.#watched.get(event);
+    if (take !== undefined) {
+      take();
+      process.emitWarning(`descriptor ${event} is taken over by another port`, 'PortWarning');
+    }
+    const watch = (this.#watcher as Watcher).watch(event, ready);
+    const close = (): void => {
+      this.#watched.delete(event);
+      watch.close();
+    };
+    this.#watched.set(event, () => {
+      close();
+      lost();
+    });
+    return { ...watch, close };
   }
 }
 
@@ -29,7 +54,7 @@ interface Selected {
 /** The descriptors that a driver has selected for one port. */
 export class PortSelect {
   readonly #selected = new Map<number, Selected>();
-  #watcher: Watcher | undefined = undefined;
+  #hasAcquired = false;
 
   /** `ready` is told which of ERL_DRV_READ and ERL_DRV_WRITE a descriptor may be ready for, one at a time. */
   constructor(
@@ -55,8 +80,8 @@ export class PortSelect {
   close(): void {
     for (const { watch } of this.#selected.values()) watch?.close();
     this.#selected.clear();
-    if (this.#watcher) this.shared.release();
-    this.#watcher = undefined;
+    if (this.#hasAcquired) this.shared.release();
+    this.#hasAcquired = false;
   }
 
   #notUsed(event: number, mode: number): void {
@@ -64,16 +89,24 @@ export class PortSelect {
   }
 
   #change(event: number, old: Selected | undefined, mode: number): void {
-    const selected = old ?? { mode, watch: undefined };
-    selected.mode = mode;
+    const selected = old ?? { mode: 0, watch: undefined };
     if ((mode & READ_WRITE) === 0) {
       selected.watch?.close();
       selected.watch = undefined;
     } else {
-      this.#watcher ??= this.shared.acquire();
-      selected.watch ??= this.#watcher.watch(event, () => this.#onReady(event, selected));
-      arm(selected);
+      if (!this.#hasAcquired) this.shared.acquire();
+      this.#hasAcquired = true;
+      selected.watch ??= this.shared.watch(
+        event,
+        () => this.#onReady(event, selected),
+        () => {
+          selected.watch = undefined;
+        },
+      );
     }
+    // Only now: what the system refuses has not been selected.
+    selected.mode = mode;
+    arm(selected);
     if (mode === 0) this.#selected.delete(event);
     else this.#selected.set(event, selected);
   }

@@ -48,9 +48,10 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     const Napi::Env env = info.Env();
     onReady_ = Napi::Persistent(info[0].As<Napi::Function>());
     auto wakeup = wakeup_ = std::make_shared<Wakeup>();
+    // Before the thread-safe function: one that nobody closes, as there is no reactor, would keep the event loop alive.
+    reactor_ = guarded(env, [&] { return std::make_shared<ling::Reactor>([wakeup] { wakeup->call(); }); });
     wakeup_->open(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [this](const CallbackInfo&) { deliver(); }),
                                                 "ling reactor", 0, 1));
-    reactor_ = guarded(env, [&] { return std::make_shared<ling::Reactor>([wakeup] { wakeup->call(); }); });
     number_ = ling::Reactor::publish(reactor_);
     // Added after the thread-safe function's own hook, so it runs before it: nobody calls what is gone. The
     // reference to itself keeps the object, and with it the hook's argument, alive until stop().

@@ -1,8 +1,8 @@
 import { badarg } from '../../actors/errors.js';
-import { setNonBlocking } from '../../native/index.js';
 import type { Driver, DriverPort } from '../driver.js';
 import type { PortOptions } from '../port-options.js';
 import { Descriptors, type Ends } from './descriptors.js';
+import { unblock } from './unblocked.js';
 
 /**
  * Descriptors that are open: `{fd, In, Out}`. They stay open when the port closes. While it is open they do not block,
@@ -15,7 +15,7 @@ export const fdDriver: Driver = {
     if (options.fds === undefined) throw badarg('descriptors are opened as {fd, In, Out}');
     const [input, output] = options.fds;
     const ends = { input: options.in ? input : undefined, output: options.out ? output : undefined };
-    const restore = unblock([ends.input, ends.output]);
+    const restore = unblockAll([ends.input, ends.output]);
     try {
       return new OpenDescriptors(port, options, ends, restore);
     } catch (error) {
@@ -42,9 +42,16 @@ class OpenDescriptors extends Descriptors {
 }
 
 /** Answers what undoes it: others, as the shell that has started this OS process, go on using them. */
-function unblock(fds: readonly (number | undefined)[]): () => void {
-  const blocking = fds.filter((fd): fd is number => fd !== undefined && !setNonBlocking(fd, true));
-  return () => {
-    for (const fd of blocking) setNonBlocking(fd, false);
+function unblockAll(fds: readonly (number | undefined)[]): () => void {
+  const undo: (() => void)[] = [];
+  const undoAll = (): void => {
+    for (const each of undo.splice(0)) each();
   };
+  try {
+    for (const fd of fds) if (fd !== undefined) undo.push(unblock(fd));
+  } catch (error) {
+    undoAll();
+    throw error;
+  }
+  return undoAll;
 }
