@@ -20,6 +20,9 @@ export interface Ends {
 /** writev(2) takes no more. */
 const MOST_PIECES = 1024;
 
+/** More than a pipe holds; a program may write for as long as somebody reads. */
+const MOST_READS = 16;
+
 /**
  * What a port does whose outside are descriptors: pipes from and to a program, or those of `{fd, In, Out}`.
  *
@@ -58,7 +61,10 @@ export class Descriptors implements DriverInstance {
     const pieces = header.length === 0 ? data : [header, ...data];
     const all = header.length + size;
     const written = port.sizeq() > 0 ? 0 : write(ends.output, pieces);
-    if (typeof written !== 'number') return port.failure_posix(written);
+    if (typeof written !== 'number') {
+      this.catchUp();
+      return port.failure_posix(written);
+    }
     if (written === all) return;
     if (port.sizeq() === 0) port.select(ends.output, ERL_DRV_WRITE | ERL_DRV_USE_NO_CALLBACK, true);
     port.enq(copyOfRest(pieces, written, all));
@@ -66,11 +72,10 @@ export class Descriptors implements DriverInstance {
   }
 
   ready_output(output: number): void {
-    const { port, ends } = this;
+    const { port } = this;
     const written = write(output, port.peekq(MOST_PIECES));
     if (typeof written !== 'number') {
-      // A program that has ended is seen at both ends: what there is to read, and that there is no more, comes first.
-      if (ends.input !== undefined) this.ready_input(ends.input);
+      this.#readRest();
       return port.failure_posix(written);
     }
     if (port.deq(written) === 0) port.select(output, ERL_DRV_WRITE, false);
@@ -78,18 +83,7 @@ export class Descriptors implements DriverInstance {
   }
 
   ready_input(input: number): void {
-    const { port } = this;
-    if (this.#isAtEnd) return;
-    let bytes: Buffer | undefined;
-    try {
-      bytes = readSome(input);
-    } catch (error) {
-      return port.failure_posix(error as PosixError);
-    }
-    if (bytes === undefined) return;
-    if (bytes.length === 0) return this.#endOfInput(input);
-    if (this.#packets === undefined) port.output(bytes);
-    else for (const packet of this.#packets.push(bytes)) port.output(packet);
+    if (!this.#isAtEnd) this.#read(input);
   }
 
   timeout(): void {
@@ -106,9 +100,38 @@ export class Descriptors implements DriverInstance {
     }
   }
 
+  /** A command has found nobody who reads. What had happened until then, but was not looked at, comes first. */
+  protected catchUp(): void {
+    this.#readRest();
+  }
+
   /** Nothing more will come in. */
   protected eof(): void {
     this.port.failure_eof();
+  }
+
+  /** Answers whether there may be more. */
+  #read(input: number): boolean {
+    const { port } = this;
+    let bytes: Buffer | undefined;
+    try {
+      bytes = readSome(input);
+    } catch (error) {
+      port.failure_posix(error as PosixError);
+      return false;
+    }
+    if (bytes === undefined) return false;
+    if (bytes.length === 0) this.#endOfInput(input);
+    else if (this.#packets === undefined) port.output(bytes);
+    else for (const packet of this.#packets.push(bytes)) port.output(packet);
+    return bytes.length > 0;
+  }
+
+  /** What there is to read, and that there is no more: a program that has ended is seen at both ends. */
+  #readRest(): void {
+    const { input } = this.ends;
+    if (input === undefined || this.#isAtEnd) return;
+    for (let reads = 0; reads < MOST_READS && this.#read(input); reads++);
   }
 
   #endOfInput(input: number): void {

@@ -1,9 +1,13 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import os from 'node:os';
+import { accessSync, constants, readSync } from 'node:fs';
 import { badarg } from '../../actors/errors.js';
-import { closeFd, createPipe, setNonBlocking } from '../../native/index.js';
-import type { Driver, DriverPort } from '../driver.js';
+import {
+  closeFd,
+  createPipe,
+  type ProgramToStart,
+  setNonBlocking,
+  startProgram,
+} from '../../native/index.js';
+import { type Driver, type DriverPort, ERL_DRV_READ, ERL_DRV_USE_NO_CALLBACK } from '../driver.js';
 import type { PortOptions, Text } from '../port-options.js';
 import { Descriptors, type Ends } from './descriptors.js';
 
@@ -16,10 +20,12 @@ export const spawnDriver: Driver = {
   name: 'spawn',
   options: ['exit_status', 'busy_limits_port'],
   start(port, command, options) {
-    const file = options.opened === 'spawn_executable' ? executable(command) : SHELL;
+    const image = imageOf(command, options);
     const pipes = new Pipes(options);
     try {
-      return new Program(port, options, pipes, run(file, command, options, pipes));
+      const program = new Program(port, options, pipes);
+      program.run(image);
+      return program;
     } catch (error) {
       pipes.closeOurs();
       throw error;
@@ -29,21 +35,25 @@ export const spawnDriver: Driver = {
   },
 };
 
-const SHELL = '/bin/sh';
+/** What is run, without what it is connected to. */
+type Image = Omit<ProgramToStart, 'stdio' | 'report'>;
 
-/** The two pipes of a program, as far as the options want them. */
+/** The two pipes of a program, as far as the options want them, and the one that tells of its end. */
 class Pipes implements Ends {
   readonly input: number | undefined;
   readonly output: number | undefined;
-  /** What the program reads from, and writes to. */
+  readonly status: number | undefined;
+  /** What the program reads from, and writes to; what its end is written to. */
   readonly stdin: number | undefined;
   readonly stdout: number | undefined;
+  readonly report: number | undefined;
 
   constructor(options: PortOptions) {
-    if (options.in) [this.input, this.stdout] = createPipe();
     try {
+      if (options.in) [this.input, this.stdout] = createPipe();
       if (options.out) [this.stdin, this.output] = createPipe();
-      for (const ours of [this.input, this.output]) if (ours !== undefined) setNonBlocking(ours, true);
+      [this.status, this.report] = createPipe();
+      for (const ours of this.#ours) setNonBlocking(ours, true);
     } catch (error) {
       this.closeOurs();
       this.closeTheirs();
@@ -52,34 +62,53 @@ class Pipes implements Ends {
   }
 
   closeOurs(): void {
-    for (const fd of [this.input, this.output]) if (fd !== undefined) closeFd(fd);
+    for (const fd of this.#ours) closeFd(fd);
   }
 
   closeTheirs(): void {
-    for (const fd of [this.stdin, this.stdout]) if (fd !== undefined) closeFd(fd);
+    for (const fd of [this.stdin, this.stdout, this.report]) if (fd !== undefined) closeFd(fd);
+  }
+
+  get #ours(): number[] {
+    return [this.input, this.output, this.status].filter((fd) => fd !== undefined);
   }
 }
 
 class Program extends Descriptors {
   readonly #pipes: Pipes;
-  readonly #child: ChildProcess | number;
   /** As the exit_status message says it. */
   #status: number | undefined;
   #isEof = false;
 
-  constructor(port: DriverPort, options: PortOptions, pipes: Pipes, child: ChildProcess | number) {
+  constructor(port: DriverPort, options: PortOptions, pipes: Pipes) {
     super(port, options, pipes);
     this.#pipes = pipes;
-    this.#child = child;
-    if (typeof child === 'number') {
-      this.#status = child;
-      return;
+    port.select(pipes.status as number, ERL_DRV_READ | ERL_DRV_USE_NO_CALLBACK, true);
+  }
+
+  /** Last of all that can fail. Why a file could not be executed is its exit status, as Erlang tells it. */
+  run(image: Image): void {
+    const { options } = this;
+    try {
+      const report = this.#pipes.report as number;
+      this.port.set_os_pid(startProgram({ ...image, stdio: stdio(options, this.#pipes), report }));
+    } catch (error) {
+      const { syscall, errno } = error as NodeJS.ErrnoException;
+      if ((syscall !== 'execve' && syscall !== 'chdir') || errno === undefined) throw error;
+      this.#status = -errno;
+      this.#notWaiting();
     }
-    if (child.pid !== undefined) port.set_os_pid(child.pid);
-    child.on('error', (error) => this.#exited(errno(error)));
-    child.on('exit', (code, signal) =>
-      this.#exited(code ?? 128 + os.constants.signals[signal as NodeJS.Signals]),
-    );
+  }
+
+  override ready_input(fd: number): void {
+    if (fd !== this.#pipes.status) super.ready_input(fd);
+    else if (this.#hasExited() && this.options.exitStatus) this.#endWhenOver();
+  }
+
+  /** Only for a command: where one that was queued finds nobody, Erlang does not ask how the program has ended. */
+  protected override catchUp(): void {
+    this.#hasExited();
+    super.catchUp();
   }
 
   protected override eof(): void {
@@ -90,14 +119,26 @@ class Program extends Descriptors {
 
   override stop(): void {
     super.stop();
+    this.#notWaiting();
     this.#pipes.closeOurs();
-    // It may run for as long as it likes, which is no reason for this OS process to stay.
-    if (typeof this.#child !== 'number') this.#child.unref();
   }
 
-  #exited(status: number): void {
-    this.#status = status;
-    if (this.options.exitStatus) this.#endWhenOver();
+  #hasExited(): boolean {
+    if (this.#status !== undefined) return true;
+    const status = new Int32Array(1);
+    try {
+      readSync(this.#pipes.status as number, status);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false;
+      throw error;
+    }
+    this.#status = status[0];
+    this.#notWaiting();
+    return true;
+  }
+
+  #notWaiting(): void {
+    this.port.select(this.#pipes.status as number, ERL_DRV_READ | ERL_DRV_USE_NO_CALLBACK, false);
   }
 
   /** When it has exited its children may still write, and when they have closed its output it may still run. */
@@ -108,61 +149,50 @@ class Program extends Descriptors {
   }
 }
 
-/** What is to be run, if there is a file that may be. Raises badarg, or enoent, eacces ... */
+/** Raises badarg for what cannot be passed to a program, and enoent, eacces ... for a file that cannot be executed. */
+function imageOf(command: string, options: PortOptions): Image {
+  const isExecutable = options.opened === 'spawn_executable';
+  const { args = [], arg0 = isExecutable ? command : 'sh', cd = '' } = options;
+  const rest = isExecutable ? args : ['-c', `exec ${command}`];
+  return {
+    file: toBytes(isExecutable ? executable(command) : '/bin/sh'),
+    args: [arg0, ...rest].map(toBytes),
+    env: environment(options.env),
+    cwd: toBytes(cd),
+  };
+}
+
+/** The path of what is to be run, if there is a file that may be. */
 function executable(command: string): string {
   if (command === '' || command.includes('\0')) throw badarg('that is no name of a file');
   accessSync(command, constants.X_OK);
-  // Without a slash it would be looked for in $PATH.
-  return command.includes('/') ? command : `./${command}`;
+  return command;
 }
 
-/** The program, or an error number as its exit status: that is how Erlang tells why a file could not be executed. */
-function run(file: string, command: string, options: PortOptions, pipes: Pipes): ChildProcess | number {
-  const isExecutable = options.opened === 'spawn_executable';
-  const args = isExecutable ? (options.args ?? []).map(toText) : ['-c', `exec ${command}`];
-  const argv0 = options.arg0 === undefined ? (isExecutable ? command : 'sh') : toText(options.arg0);
-  const cwd = options.cd === undefined ? undefined : toText(options.cd);
-  const env = environment(options.env);
-  const texts = [command, argv0, cwd ?? '', ...args, ...Object.values(env)];
-  if (texts.some((text) => text?.includes('\0'))) throw badarg('a text has a zero byte');
-  try {
-    // A session of its own: what is typed to stop this OS process is not meant for it.
-    return spawn(file, args, { argv0, cwd, env, stdio: stdio(options, pipes), detached: true });
-  } catch (error) {
-    return errno(error as NodeJS.ErrnoException);
-  }
-}
-
-function stdio(options: PortOptions, { stdin, stdout }: Pipes): StdioOptions {
-  if (!options.useStdio) return ['inherit', 'inherit', 'inherit', stdin ?? 'ignore', stdout ?? 'ignore'];
+function stdio(options: PortOptions, { stdin, stdout }: Pipes): number[] {
+  if (!options.useStdio) return [0, 1, 2, stdin ?? -1, stdout ?? -1];
   const output = stdout ?? 1;
-  return [stdin ?? 'inherit', output, options.stderrToStdout ? output : 'inherit'];
+  return [stdin ?? 0, output, options.stderrToStdout ? output : 2];
 }
 
 /** That of this OS process with the changes; a variable that is set to nothing is unset, as in Erlang. */
-function environment(changes: PortOptions['env']): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+function environment(changes: PortOptions['env']): Uint8Array[] {
+  // Of latin1 every byte is a character, so that names are the same when their bytes are.
+  const variables = new Map<string, Buffer>();
+  for (const [name, value = ''] of Object.entries(process.env)) {
+    variables.set(Buffer.from(name).toString('latin1'), Buffer.from(value));
+  }
   for (const [name, value] of changes) {
-    const text = value === false ? '' : toText(value);
-    if (text === '') delete env[toText(name)];
-    else env[toText(name)] = text;
+    const key = toBytes(name).toString('latin1');
+    const bytes = toBytes(value || '');
+    if (key === '' || bytes.length === 0) variables.delete(key);
+    else variables.set(key, bytes);
   }
-  return env;
+  return [...variables].map(([name, value]) => Buffer.concat([Buffer.from(`${name}=`, 'latin1'), value]));
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
-/** Node passes text to programs, and only as UTF-8: badarg for other bytes. */
-function toText(text: Text): string {
-  if (typeof text === 'string') return text;
-  try {
-    return UTF8.decode(text);
-  } catch {
-    throw badarg('that is not UTF-8');
-  }
-}
-
-function errno(error: NodeJS.ErrnoException): number {
-  if (error.errno === undefined) throw error;
-  return -error.errno;
+function toBytes(text: Text): Buffer {
+  const bytes = Buffer.from(text);
+  if (bytes.includes(0)) throw badarg('a text has a zero byte');
+  return bytes;
 }

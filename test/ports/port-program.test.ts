@@ -44,7 +44,11 @@ function osPid(self: Self, port: Port): number {
 }
 
 function isRunning(pid: number): boolean {
-  return fs.existsSync(`/proc/${pid}`) && !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  try {
+    return !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
 }
 
 describe('a program that does not read', () => {
@@ -206,25 +210,52 @@ test('programs that are called as the drivers of programs and descriptors are pr
     }
   }));
 
-test('what is no UTF-8, and zero bytes, cannot be passed to a program', () =>
+test('bytes are passed to a program as they are', () =>
+  runProcess(runtime, async (self) => {
+    const bytes = Buffer.from([0x61, 0xff, 0x62]);
+    const there = Buffer.concat([Buffer.from(`${directory}/`), bytes]);
+    fs.mkdirSync(there);
+    const port = self.open_port(
+      ['spawn_executable', '/bin/sh'],
+      [
+        ['args', ['-c', 'printf "$0|$1|$LT_A|"; pwd', bytes, bytes]],
+        ['env', [['LT_A', bytes]]],
+        ['cd', there],
+        'binary',
+        'exit_status',
+      ],
+    );
+    let data = Buffer.alloc(0);
+    for (;;) {
+      const [what, value] = (await next(self, port)) as ['data' | 'exit_status', never];
+      if (what === 'exit_status') break;
+      data = Buffer.concat([data, value]);
+    }
+    const bar = Buffer.from('|');
+    expect(data).toEqual(Buffer.concat([bytes, bar, bytes, bar, bytes, bar, there, Buffer.from('\n')]));
+  }));
+
+test('a zero byte cannot be passed to a program', () =>
   runProcess(runtime, (self) => {
-    const bad = Buffer.from([0x61, 0xff]);
     const open = (...options: Parameters<Self['open_port']>[1] & object[]) =>
       self.open_port(['spawn_executable', '/bin/true'], options);
-    expect(() => open(['args', [bad]])).toThrow('badarg');
-    expect(() => open(['arg0', bad])).toThrow('badarg');
-    expect(() => open(['cd', bad])).toThrow('badarg');
-    expect(() => open(['env', [['A', bad]]])).toThrow('badarg');
-    expect(() => open(['env', [['A', 'a\0b']]])).toThrow('badarg');
+    expect(() => open(['args', ['a\0b']])).toThrow('badarg');
+    expect(() => open(['arg0', Buffer.of(0)])).toThrow('badarg');
     expect(() => open(['cd', 'a\0b'])).toThrow('badarg');
+    expect(() => open(['env', [['A\0', false]]])).toThrow('badarg');
     expect(self.ports()).toHaveLength(0);
   }));
 
-test('a variable that is set to nothing is unset', () =>
+test('a variable that is set to nothing is unset, and one without a name is none', () =>
   runProcess(runtime, async (self) => {
+    const variables = [
+      ['HOME', ''],
+      ['', 'x'],
+      ['', false],
+    ] as const;
     const port = self.open_port(
-      ['spawn', `sh -c 'echo "\${HOME-unset}"'`],
-      ['binary', ['env', [['HOME', '']]]],
+      ['spawn', `sh -c 'echo "\${HOME-unset}$(env | grep ^=)"'`],
+      ['binary', ['env', variables]],
     );
     expect(await next(self, port)).toEqual(['data', Buffer.from('unset\n')]);
   }));
@@ -308,6 +339,76 @@ describe('descriptors', () => {
       self.port_close(port);
     });
     fs.closeSync(fd);
+  });
+
+  test('are given back as they were when the last port that uses their file closes', async () => {
+    const [input, output] = createPipe();
+    await runProcess(runtime, async (self) => {
+      const first = self.open_port(['fd', output, output], ['out']);
+      const second = self.open_port(['fd', output, output], ['out']);
+      self.port_close(first);
+      expect(setNonBlocking(output, true)).toBe(true);
+      await self.port_command(second, 'x');
+      expect(fs.readSync(input, Buffer.alloc(2))).toBe(1);
+      self.port_close(second);
+    });
+    expect(setNonBlocking(output, false)).toBe(false);
+    for (const fd of [input, output]) closeFd(fd);
+  });
+
+  test('of which one is not open are left as they were', async () => {
+    const [input, output] = createPipe();
+    await runProcess(runtime, (self) => {
+      expect(() => self.open_port(['fd', input, 9999])).toThrow(expect.objectContaining({ reason: 'ebadf' }));
+    });
+    expect(setNonBlocking(input, false)).toBe(false);
+    for (const fd of [input, output]) closeFd(fd);
+  });
+
+  // As Erlang: driver_select takes it from the other.
+  test('are read by the last port that was opened on them', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+    const [input, output] = createPipe();
+    await runProcess(runtime, async (self) => {
+      const open = () => self.open_port(['fd', input, input], ['in', 'binary']);
+      const first = open();
+      const second = open();
+      expect(warn.mock.calls).toEqual([[`descriptor ${input} is taken over by another port`, 'PortWarning']]);
+      warn.mockRestore();
+      fs.writeSync(output, 'a');
+      expect(await next(self, second)).toEqual(['data', Buffer.from('a')]);
+      self.port_close(first);
+      fs.writeSync(output, 'b');
+      expect(await next(self, second)).toEqual(['data', Buffer.from('b')]);
+      self.port_close(second);
+      const third = open();
+      fs.writeSync(output, 'c');
+      expect(await next(self, third)).toEqual(['data', Buffer.from('c')]);
+      self.port_close(third);
+    });
+    for (const fd of [input, output]) closeFd(fd);
+  });
+
+  test('whose number was given to another file meanwhile are of the port that was opened on that', async () => {
+    const [input, output] = createPipe();
+    await runProcess(runtime, async (self) => {
+      const open = (fd: number) => self.open_port(['fd', fd, fd], ['in', 'binary']);
+      const old = open(input);
+      closeFd(input);
+      const [again, other] = createPipe();
+      expect(again).toBe(input);
+      const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+      const port = open(again);
+      expect(warn).toHaveBeenCalledTimes(1);
+      warn.mockRestore();
+      self.port_close(old);
+      fs.writeSync(other, 'x');
+      expect(await next(self, port)).toEqual(['data', Buffer.from('x')]);
+      self.port_close(port);
+      expect(setNonBlocking(again, false)).toBe(false);
+      for (const fd of [again, other]) closeFd(fd);
+    });
+    closeFd(output);
   });
 
   test('that are not open are refused', () =>
