@@ -94,7 +94,8 @@ class Opener extends Keeper {
       [`${nock}/state`]: INIT_WAIT,
       [`${tip}/nock`]: nock,
     });
-    if (announced !== 'ok') return this.fail(announced[1]);
+    // It may have been taken away by a tube_server that has begun anew.
+    if (announced !== 'ok') return this.fail(REFUSED.has(announced[1]) ? 'closed' : announced[1]);
     const watched = await this.#watch();
     return watched === 'ok' ? { type: 'ANNOUNCED' } : this.fail(watched[1]);
   }

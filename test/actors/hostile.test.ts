@@ -276,7 +276,7 @@ describe('parts of a program that nobody awaits', () => {
 
   test('after the last runtime all is as it was', async () => {
     const { stdout } = await program(
-      `setTimeout(() => console.log(process.listenerCount('unhandledRejection')), 200);
+      `process.once('exit', () => console.log(process.listenerCount('unhandledRejection')));
        console.log(process.listenerCount('unhandledRejection'));`,
     );
     expect(stdout).toBe('1\nlives\n0\n');

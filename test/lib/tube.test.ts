@@ -112,6 +112,20 @@ describe('opening and accepting', () => {
     await eventually(() => a.runtime.openPorts.size, 0);
   });
 
+  test('closed by a peer that begins anew while it is invited', async () => {
+    const restarted = box.client('domain');
+    const closeDoor = async (): Promise<unknown> =>
+      Promise.all([restarted.rm(TIP), restarted.mkdir(TIP), restarted.setPerms(TIP, ['n3'])]);
+    await restarted.mkdir(TIP);
+    await restarted.watch(TIP, (path) => {
+      if (/tip\/1\/\d+$/.test(path)) void closeDoor().catch(() => {});
+    });
+    for (let tid = 0; tid < 10; tid++) {
+      await restarted.setPerms(TIP, ['b3']);
+      expect(await a.run((self) => tube.open(self, 3, tid))).toEqual(['error', 'closed']);
+    }
+  });
+
   test('accept is not given a tube whose opener has just given up', async () => {
     for (let round = 0; round < 3; round++) {
       expect(await a.run((self) => tube.open(self, b.domid, round))).toEqual(['error', 'timeout']);
