@@ -87,8 +87,12 @@ export class Runtime<S extends Process = Process> {
 
   /** A process that does not run yet: `start` it. Raises ERR_RUNTIME_STOPPED after {@link stop}. */
   makeProcess(parent?: Process): S {
-    if (this.isStopped) throw new RuntimeError('ERR_RUNTIME_STOPPED', 'the runtime is stopped');
+    this.ensureRunning();
     return new this.ProcessClass(this as unknown as Runtime, parent);
+  }
+
+  protected ensureRunning(): void {
+    if (this.isStopped) throw new RuntimeError('ERR_RUNTIME_STOPPED', 'the runtime is stopped');
   }
 
   /** Sends from outside of any process; as `self.send`. */

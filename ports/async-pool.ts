@@ -7,6 +7,7 @@ const IDLE = 5000;
 /** The threads behind driver_async: they are started when they are needed. */
 export class AsyncPool {
   #pool: Piscina | undefined = undefined;
+  #isClosed = false;
   /** The last job of each key that has any. */
   readonly #last = new Map<unknown, Promise<unknown>>();
 
@@ -24,13 +25,15 @@ export class AsyncPool {
     return result;
   }
 
-  /** Ends the threads; jobs that run, or wait, are rejected. */
+  /** Ends the threads; jobs that run, that wait, or that come later are rejected. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#pool?.destroy();
     this.#pool = undefined;
   }
 
-  #start({ filename, name = 'default', argument, transfer }: AsyncJob): Promise<unknown> {
+  async #start({ filename, name = 'default', argument, transfer }: AsyncJob): Promise<unknown> {
+    if (this.#isClosed) throw new Error('the threads have ended');
     if (this.#pool === undefined) {
       // Loaded only here: most drivers need no thread.
       const { Piscina } = require('piscina') as typeof import('piscina');

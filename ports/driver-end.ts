@@ -10,12 +10,25 @@ import type {
   DriverPort,
   PosixError,
 } from './driver.js';
-import { ERL_DRV_READ, PORT_CONTROL_FLAG_BINARY } from './driver.js';
+import { ERL_DRV_READ, ERL_DRV_USE_NO_CALLBACK, ERL_DRV_WRITE, PORT_CONTROL_FLAG_BINARY } from './driver.js';
 import { runLast } from './driver-answers.js';
+import {
+  checkBoolean,
+  checkBytes,
+  checkFunction,
+  checkInteger,
+  checkJob,
+  checkLimits,
+  checkMonitor,
+  checkPid,
+  checkPieces,
+  checkPosix,
+  checkText,
+} from './driver-arguments.js';
 import { type Line, LineReader } from './framing/lines.js';
 import type { PortObject } from './port.js';
 import { PortMonitors } from './port-monitors.js';
-import { NO_OPTIONS, parseLimits } from './port-options.js';
+import { NO_OPTIONS } from './port-options.js';
 import { PortQueue, withoutFirst } from './port-queue.js';
 import { PortSelect } from './port-select.js';
 import { PortTimer } from './port-timer.js';
@@ -55,6 +68,7 @@ export class DriverEnd implements DriverPort {
   // ---- Output
 
   output(data: Buffer): 0 | -1 {
+    checkBytes('data', data);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
     port.bytesIn += data.length;
@@ -65,6 +79,8 @@ export class DriverEnd implements DriverPort {
   }
 
   output2(header: Uint8Array, data: Buffer): 0 | -1 {
+    checkBytes('header', header);
+    checkBytes('data', data);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
     if (header.length === 0) return this.output(data);
@@ -75,6 +91,9 @@ export class DriverEnd implements DriverPort {
   }
 
   outputv(header: Uint8Array, data: readonly Uint8Array[], skip = 0): 0 | -1 {
+    checkBytes('header', header);
+    checkPieces('data', data);
+    checkInteger('skip', skip);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
     const pieces = withoutFirst(data, skip);
@@ -89,6 +108,7 @@ export class DriverEnd implements DriverPort {
   }
 
   send_term(receiver: Pid, message: unknown): 1 | 0 | -1 {
+    checkPid('receiver', receiver);
     // Not the port: in stop() its driver may still tell whom it has promised an answer.
     if (this.#isOver) return -1;
     const to = receiver.receiver;
@@ -106,10 +126,12 @@ export class DriverEnd implements DriverPort {
   }
 
   failure_atom(reason: string): void {
+    checkText('reason', reason);
     this.#port.fail(reason);
   }
 
   failure_posix(error: PosixError): void {
+    checkPosix('error', error);
     this.#port.fail(posixName(error));
   }
 
@@ -118,12 +140,14 @@ export class DriverEnd implements DriverPort {
   }
 
   exit(error: PosixError): void {
+    checkPosix('error', error);
     this.#port.exit(error === 0 ? 'normal' : posixName(error));
   }
 
   // ---- Time
 
   set_timer(milliseconds: number): void {
+    checkInteger('milliseconds', milliseconds);
     if (this.#port.isClosed) return;
     this.#timer ??= new PortTimer(() => this.#port.event((instance) => instance.timeout?.()));
     this.#timer.set(milliseconds);
@@ -140,6 +164,9 @@ export class DriverEnd implements DriverPort {
   // ---- Descriptors
 
   select(event: number, mode: number, on: boolean): void {
+    checkInteger('event', event, GREATEST_DESCRIPTOR);
+    checkInteger('mode', mode, ALL_MODES);
+    checkBoolean('on', on);
     if (this.#selected === undefined) {
       this.#selected = new PortSelect(this.#port.runtime.watcher, this.#ready, this.#stopSelect);
     }
@@ -166,6 +193,8 @@ export class DriverEnd implements DriverPort {
   // ---- Other threads
 
   async(key: unknown, job: AsyncJob): void {
+    checkJob('job', job);
+    if (this.#isOver) return;
     const port = this.#port;
     port.runtime.asyncPool.run(key, job).then(
       (result) => {
@@ -185,28 +214,36 @@ export class DriverEnd implements DriverPort {
   // ---- The queue
 
   enq(data: Uint8Array): void {
+    checkBytes('data', data);
     this.queue.append([data]);
   }
 
   enqv(data: readonly Uint8Array[], skip = 0): void {
+    checkPieces('data', data);
+    checkInteger('skip', skip);
     this.queue.append(data, skip);
   }
 
   pushq(data: Uint8Array): void {
+    checkBytes('data', data);
     this.queue.prepend([data]);
   }
 
   pushqv(data: readonly Uint8Array[], skip = 0): void {
+    checkPieces('data', data);
+    checkInteger('skip', skip);
     this.queue.prepend(data, skip);
   }
 
   deq(size: number): number {
+    checkInteger('size', size);
     if (!this.queue.drop(size)) return -1;
     if (this.queue.size === 0) this.#port.drained();
     return this.queue.size;
   }
 
   peekq(count?: number): readonly Uint8Array[] {
+    if (count !== undefined) checkInteger('count', count);
     return this.queue.peek(count);
   }
 
@@ -217,17 +254,21 @@ export class DriverEnd implements DriverPort {
   // ---- Being busy
 
   set_busy(busy: boolean): void {
+    checkBoolean('busy', busy);
     this.#port.busy.set(busy);
   }
 
   busy_msgq_limits(limits?: BusyLimits): BusyLimits {
-    if (limits !== undefined && this.#limits !== 'disabled') this.#limits = parseLimits(limits);
+    if (limits === undefined) return this.#limits;
+    const checked = checkLimits('limits', limits);
+    if (this.#limits !== 'disabled') this.#limits = checked;
     return this.#limits;
   }
 
   // ---- Processes and ports
 
   monitor_process(process: Pid): DriverMonitor | undefined {
+    checkPid('process', process);
     const port = this.#port;
     if (port.instance !== undefined && port.instance.process_exit === undefined) {
       throw new TypeError(`driver ${port.driver.name} has no callback process_exit`);
@@ -238,15 +279,21 @@ export class DriverEnd implements DriverPort {
   }
 
   demonitor_process(monitor: DriverMonitor): 0 | 1 {
+    checkMonitor('monitor', monitor);
     return this.#monitors?.demonitor(monitor) ? 0 : 1;
   }
 
   get_monitored_process(monitor: DriverMonitor): Pid | undefined {
+    checkMonitor('monitor', monitor);
     return this.#monitors?.process(monitor);
   }
 
   create_port(owner: Pid, name: string, instance: (port: DriverPort) => DriverInstance): DriverPort {
+    checkPid('owner', owner);
+    checkText('name', name);
+    checkFunction('instance', instance);
     const { runtime, driver } = this.#port;
+    if (this.#isOver) throw badarg(`${this.id} is closed`);
     if (owner.receiver === undefined) throw badarg('the owner of a port has to be alive');
     return runtime.openPort(driver, owner, name, NO_OPTIONS, instance).end;
   }
@@ -258,10 +305,12 @@ export class DriverEnd implements DriverPort {
   }
 
   set_os_pid(pid: number): void {
+    checkInteger('pid', pid);
     this.#port.osPid = pid;
   }
 
   set_control_flags(flags: number): void {
+    checkInteger('flags', flags, PORT_CONTROL_FLAG_BINARY);
     this.#port.binaryControl = (flags & PORT_CONTROL_FLAG_BINARY) !== 0;
   }
 
@@ -314,4 +363,6 @@ export class DriverEnd implements DriverPort {
   }
 }
 
+const GREATEST_DESCRIPTOR = 0x7fff_ffff;
+const ALL_MODES = ERL_DRV_READ | ERL_DRV_WRITE | ERL_DRV_USE_NO_CALLBACK;
 const NO_BYTES = new Uint8Array();

@@ -129,7 +129,10 @@ export interface AsyncJob {
   readonly free?: (result: unknown) => void;
 }
 
-/** A port as its driver sees it: the `driver_*` functions of erl_driver. */
+/**
+ * A port as its driver sees it: the `driver_*` functions of erl_driver. Each raises a TypeError or a RangeError that names
+ * the argument which is none of those that it takes, also when the port has ended; nothing has happened then.
+ */
 export interface DriverPort {
   readonly id: Port;
 
@@ -168,7 +171,7 @@ export interface DriverPort {
 
   // ---- Time: one timer a port
 
-  /** driver_set_timer: calls timeout() once, after so many milliseconds; an earlier one is replaced. */
+  /** driver_set_timer: calls timeout() once, after so many whole milliseconds; an earlier one is replaced. */
   set_timer(milliseconds: number): void;
   cancel_timer(): void;
   /** driver_read_timer: milliseconds that are left; 0 when there is none. */

@@ -2,6 +2,7 @@ import type { Pid, Port } from '../actors/identifiers.js';
 import { Runtime, type RuntimeOptions } from '../actors/runtime.js';
 import { AsyncPool } from './async-pool.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
+import { checkDriver } from './driver-arguments.js';
 import { DriverTable } from './driver-table.js';
 import { PortObject } from './port.js';
 import type { PortOptions } from './port-options.js';
@@ -25,9 +26,11 @@ export class PortRuntime extends Runtime<Self> {
 
   /**
    * Registers a driver, and has it init; one of the same name that is there already is replaced for ports to come, and
-   * finishes after its last port.
+   * finishes after its last port. Raises ERR_RUNTIME_STOPPED after {@link stop}, and a TypeError for what is no driver.
    */
   addDriver(driver: Driver): void {
+    this.ensureRunning();
+    checkDriver('driver', driver);
     this.drivers.add(driver);
   }
 

@@ -224,9 +224,82 @@ describe('the end', () => {
       ]);
     });
   });
+
+  test.each<[string, () => void]>([
+    ['failure', () => port.failure('late')],
+    ['failure_atom', () => port.failure_atom('late')],
+    ['failure_posix', () => port.failure_posix('epipe')],
+    ['failure_eof', () => port.failure_eof()],
+    ['exit', () => port.exit(0)],
+    ['an error', () => {}],
+  ])(
+    'by %s, of a port that is closed while a callback runs, is at once, for the reason of that',
+    async (how, end) => {
+      const log: unknown[] = [];
+      await run(async (self) => {
+        self.process_flag('trap_exit', true);
+        const id = open(self, {
+          output() {
+            port.enq(bytes('queued'));
+            self.exit(id, 'first');
+            log.push('closing');
+            if (how === 'an error') throw new RangeError('late');
+            end();
+            log.push('ended', port.output(bytes('x')), port.sizeq());
+            port.enq(bytes('more'));
+            end();
+          },
+          flush: () => log.push('flush') as never,
+          stop: () => log.push('stop') as never,
+        });
+        self.port_command(id, 'x');
+        expect(self.ports()).toEqual(list());
+        expect(await inbox(self)).toEqual(how === 'exit' ? [] : [['EXIT', id, 'first']]);
+      });
+      expect(log).toEqual(how === 'an error' ? ['closing', 'stop'] : ['closing', 'stop', 'ended', -1, 0]);
+    },
+  );
+
+  test('in a callback: what is said before is heard, and what is said after is lost, and says so', async () => {
+    await run(async (self) => {
+      const answers: unknown[] = [];
+      const id = open(self, {
+        output() {
+          port.output(bytes('before'));
+          port.send_term(self.pid, 'before');
+          port.exit(0);
+          answers.push(
+            port.output(bytes('after')),
+            port.output_term('after'),
+            port.send_term(self.pid, 'after'),
+          );
+        },
+      });
+      self.port_command(id, 'x');
+      expect(answers).toEqual([-1, -1, -1]);
+      expect(await inbox(self)).toEqual([[id, ['data', bytes('before')]], 'before']);
+    });
+  });
 });
 
 describe('drivers', () => {
+  test('are refused by a runtime that is stopped, and not initialised', () => {
+    const init = jest.fn();
+    const stopped = new PortRuntime();
+    stopped.stop();
+    const driver: Driver = { name: 'late', init, start: () => ({}) };
+    expect(() => stopped.addDriver(driver)).toThrow(expect.objectContaining({ code: 'ERR_RUNTIME_STOPPED' }));
+    expect(init).not.toHaveBeenCalled();
+  });
+
+  test.each<[unknown, string]>([
+    [undefined, 'driver has to be an object, not undefined'],
+    [{ start() {} }, 'driver.name has to be a string, not undefined'],
+    [{ name: 'x' }, 'driver.start has to be a function, not undefined'],
+  ])('that are none are refused: %p', (none, why) => {
+    expect(() => runtime.addDriver(none as Driver)).toThrow(new TypeError(why));
+  });
+
   test('init once, finish after the last port of one that is removed', async () => {
     const log: string[] = [];
     const more = { init: () => log.push('init'), finish: () => log.push('finish') };

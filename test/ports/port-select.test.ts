@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { closeFd, createPipe, setNonBlocking } from '#native';
 import {
   type Driver,
+  type DriverPort,
   ERL_DRV_READ,
   ERL_DRV_USE,
   ERL_DRV_USE_NO_CALLBACK,
@@ -60,3 +63,93 @@ test('descriptors are ready as long as they are, and only for what is selected',
   expect(closed).toHaveLength(1);
   runtime.stop();
 });
+
+describe('a descriptor that cannot be watched', () => {
+  test.each<[string, (fd: number) => number]>([
+    ['that is closed', (fd) => fd],
+    ['that is none', () => 0x7fff_ffff],
+  ])('%s is refused, as often as it is tried, and is not selected', async (_, event) => {
+    const runtime = new PortRuntime();
+    const stopped: number[] = [];
+    let port: DriverPort | undefined;
+    runtime.addDriver({
+      name: 'select',
+      start(given) {
+        port = given;
+        return { stop_select: (fd) => void stopped.push(fd) };
+      },
+    });
+    await runProcess(runtime, (self) => {
+      self.open_port('select');
+      const pipe = createPipe();
+      // The watcher needs descriptors, too: from now on it has them.
+      port?.select(pipe[0], ERL_DRV_READ, true);
+      const [input, output] = createPipe();
+      for (const fd of [input, output]) closeFd(fd);
+      const fd = event(input);
+      for (let i = 0; i < 2; i++) {
+        expect(() => port?.select(fd, ERL_DRV_READ, true)).toThrow(
+          expect.objectContaining({ code: 'EBADF' }),
+        );
+      }
+      // That it is in use needs no watching; and it is in use still after a mode that was refused.
+      port?.select(fd, ERL_DRV_USE, true);
+      expect(() => port?.select(fd, ERL_DRV_WRITE, true)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+      expect(stopped).toEqual([]);
+      port?.select(fd, ERL_DRV_READ + ERL_DRV_USE, false);
+      expect(stopped).toEqual([fd]);
+      port?.select(pipe[0], ERL_DRV_READ, false);
+      for (const each of pipe) closeFd(each);
+    });
+    runtime.stop();
+  });
+
+  test.each([0, 1])(
+    'because there are %d descriptors left: it can be, later, and keeps no OS process alive',
+    (left) => {
+      // Few descriptors are enough for Node, and can all be taken.
+      const limited = `ulimit -n 64; exec "$0" -e "$1" ${left}`;
+      const program = spawnSync('sh', ['-c', limited, process.execPath, EXHAUSTED], {
+        cwd: path.join(__dirname, '../..'),
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+      expect(program).toMatchObject({ status: 0, stdout: 'EMFILE\nready\nclosed\n', signal: null });
+    },
+  );
+});
+
+const EXHAUSTED = `
+  const fs = require('node:fs');
+  const { PortRuntime } = require('#ports/port-runtime');
+  const { createPipe } = require('#native');
+  const runtime = new PortRuntime();
+  const [input, output] = createPipe();
+  let port;
+  runtime.addDriver({
+    name: 'select',
+    start: (given) => {
+      port = given;
+      return { ready_input() { console.log('ready'); port.exit(0); } };
+    },
+  });
+  runtime.spawn(async (self) => {
+    const id = self.open_port('select');
+    const held = [];
+    try {
+      for (;;) held.push(fs.openSync('/dev/null'));
+    } catch {}
+    for (let left = Number(process.argv[1]); left > 0; left--) fs.closeSync(held.pop());
+    try {
+      port.select(input, 1, true);
+    } catch (error) {
+      console.log(error.code);
+    }
+    for (const fd of held) fs.closeSync(fd);
+    fs.writeSync(output, 'x');
+    port.select(input, 1, true);
+    self.monitor('port', id);
+    await self.receive();
+    console.log('closed');
+  });
+`;
