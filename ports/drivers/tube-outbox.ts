@@ -47,7 +47,11 @@ export class Outbox {
   set full(full: Full) {
     this.#full = full;
     if (full === 'busy') this.#countRoom();
-    else this.#setBusy(false);
+    else {
+      this.#setBusy(false);
+      // Slept may have been for half a ring: less than that is enough now, and may be there.
+      this.#armed = false;
+    }
   }
 
   begin(end: TubeEnd): void {

@@ -138,6 +138,21 @@ test('set to drop, it lets go who waits; set to busy, it is at once', async () =
   expect(self.port_info(port, 'drops')).toEqual(['drops', 1]);
 });
 
+test('set to drop, it tells who asks of room that is less than half of the tube', async () => {
+  const [sender, receiver] = await pair();
+  const { port } = sender;
+  fill(sender);
+  const before = a.run((self) => tube.can_send(self, port));
+  await take(receiver.port, 5);
+  // Until it sleeps, for half of the tube.
+  await pause(30);
+  await a.run(async (self) => {
+    expect(tube.setopts(self, port, [['full', 'drop']])).toBe('ok');
+    expect(await before).toEqual(['ok', 5]);
+    expect(await tube.can_send(self, port)).toEqual(['ok', 5]);
+  });
+});
+
 test('a sender that is killed while it is suspended has not sent', async () => {
   const [sender, receiver] = await pair();
   fill(sender);
