@@ -5,11 +5,11 @@
 import net from 'node:net';
 import { badarg, ErlangError } from '../actors/errors.js';
 import { is_port, Pid, type Port } from '../actors/identifiers.js';
-import { NONE } from '../actors/mailbox.js';
 import { isTuple, type List, toList } from '../actors/term.js';
 import { formatIp, type IpAddress, isIp4, isIp6, parseIp, parseIp4 } from '../ports/inet/address.js';
 import { type Answer, GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from '../ports/inet/operations.js';
 import type { Self } from '../ports/self.js';
+import { passOn } from './pass-on.js';
 import type { Done, Result } from './result.js';
 
 /** A socket is a port: it can be linked, monitored, and is closed when its owner ends. */
@@ -80,12 +80,7 @@ export function handOver(self: Self, socket: Socket, owner: Pid, kind: 'tcp' | '
   if (active !== false) setopts(self, socket, [['active', false]]);
   const isNews = (message: unknown): boolean =>
     isTuple(message) && message[1] === socket && NEWS[kind].includes(message[0]);
-  for (;;) {
-    // Not by a receive, which may want the process to wait for its turn.
-    const message = self.mailbox.take(isNews);
-    if (message === NONE) break;
-    self.send(owner, message);
-  }
+  passOn(self, isNews, owner);
   try {
     self.port_connect(socket, owner);
     self.unlink(socket);

@@ -3,9 +3,9 @@
  *
  * One side opens, the other accepts, in either order: each waits for the other. A tube is a port: send with
  * `self.port_command(tube, data)`, 1 to 4096 bytes a packet; packets come as `[tube, ['data', Buffer]]` to the
- * process that opened or accepted it, or that `port_connect` gave it to, which is also linked to it. Packets of one
- * direction stay in order. A packet that finds the tube full (31 packets) is dropped; who wants no loss paces itself
- * with can_send, or opens the tube with `['full', 'busy']`.
+ * process that opened or accepted it, or that was given it by controlling_process, which is also linked to it. Packets
+ * of one direction stay in order. A packet that finds the tube full (31 packets) is dropped; who wants no loss paces
+ * itself with can_send, or opens the tube with `['full', 'busy']`.
  *
  * When the other side closes or dies, what it had sent before is delivered, then the port closes by itself: a
  * linked process that traps exits gets `['EXIT', tube, 'normal']`, and monitors get 'DOWN'. In passive mode that is
@@ -20,13 +20,14 @@
  *   A number: that many packets (added to those that were left), then passive, which `['tube_passive', tube]` says.
  */
 import { badarg } from '../actors/errors.js';
-import { Port } from '../actors/identifiers.js';
+import { Pid, Port } from '../actors/identifiers.js';
 import type { Timeout } from '../actors/process.js';
 import { isTuple, type List } from '../actors/term.js';
 import { isTid, TUBE_GETOPTS, TUBE_RECV, TUBE_SEND_SLOTS, TUBE_SETOPTS } from '../ports/drivers/tube.js';
 import { parseTubeOptions, type TubeOption, type TubeSettings } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
+import { passOn } from './pass-on.js';
 import type { Done, Result } from './result.js';
 import { callTubeServer } from './tube-call.js';
 import { encode } from './tube-keeper.js';
@@ -151,10 +152,46 @@ export function getopts<K extends keyof TubeSettings>(
   return options === undefined ? ['error', 'einval'] : ['ok', options as List<[K, TubeSettings[K]]>];
 }
 
+/**
+ * Gives the tube to another process together with what of it has come already, in any mode: packets keep their order
+ * and none is lost. The caller has to be the owner; it is not linked to the tube any more. Options stay as they are,
+ * and answers to can_send_async and recv come to who has asked. What the caller has sent and not awaited goes first.
+ * (port_connect, which anybody may call, leaves what has come before with the former owner; only what comes later goes
+ * to the new one.)
+ *
+ * `{error, not_owner}`; `{error, closed}` for a tube that has closed; `{error, badarg}` for what is no tube or no
+ * living process. The caller then keeps what it has.
+ */
+export async function controlling_process(
+  self: Self,
+  tube: Port,
+  owner: Pid,
+): Promise<Done<'not_owner' | 'closed' | 'badarg'>> {
+  if (!(tube instanceof Port && owner instanceof Pid)) return ['error', 'badarg'];
+  for (let sent = self.sent(tube); sent; sent = self.sent(tube)) await sent;
+  const connected = self.port_info(tube, 'connected');
+  if (connected === 'undefined') return ['error', 'closed'];
+  if (!isTube(self, tube)) return ['error', 'badarg'];
+  if (connected[1] === owner) return 'ok';
+  if (connected[1] !== self.pid) return ['error', 'not_owner'];
+  if (orBadarg(() => self.port_connect(tube, owner)) === undefined) return ['error', 'badarg'];
+  self.unlink(tube);
+  // In the very turn of port_connect: no packet has come to the new owner yet, nor can it have run.
+  passOn(self, isOf(tube), owner);
+  return 'ok';
+}
+
 /** A guard for receive: packets of this tube. */
 export function isData(tube: Port): (message: unknown) => message is TubeMessage {
   return (message): message is TubeMessage =>
     isTuple(message) && message[0] === tube && isTuple(message[1]) && message[1][0] === 'data';
+}
+
+/** What the owner is told as such: {@link TubeMessage} and {@link TubePassiveMessage}. */
+function isOf(tube: Port): (message: unknown) => boolean {
+  const isPacket = isData(tube);
+  return (message) =>
+    isPacket(message) || (isTuple(message) && message[0] === 'tube_passive' && message[1] === tube);
 }
 
 function isOpen(self: Self, tube: Port): boolean {
