@@ -247,7 +247,8 @@ class Tube implements DriverInstance {
     const packets = this.#inbox.receive();
     const room = this.#outbox.giveRoom();
     if (packets || room) this.#lookSoon();
-    else if (this.#hungUp && this.#inbox.isEmpty) this.#port.failure_eof();
+    // Not within this call: who asks for the last packet is answered before the port ends.
+    else if (this.#hungUp && this.#inbox.isEmpty) setImmediate(() => this.#port.failure_eof());
   }
 
   #lookUnlessSoon(): void {
