@@ -374,7 +374,8 @@ export class PortObject implements Receiver {
   #later<T>(answer: PromiseLike<unknown>, check: (answer: unknown) => T): Promise<T> {
     return new Promise((resolve, reject) => {
       const giveUp = (): void => reject(badarg(`${this.id} is closed`));
-      if (this.isClosed) giveUp();
+      // An answer of a callback that has ended its port may be on its way: a tube's last packet, to who has asked for it.
+      if (this.isClosed) setImmediate(giveUp);
       else this.#unanswered.add(giveUp);
       const settled = answer.then(check).then(resolve, (error: unknown) => {
         if (isRefusal(error)) return reject(error);

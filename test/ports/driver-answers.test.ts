@@ -128,6 +128,15 @@ describe.each(Object.keys(CALLBACKS) as ('control' | 'call')[])('%s that answers
     expect(outcome).toEqual({ raises: 'badarg', ends: 'mine' });
   });
 
+  test('a promise that is settled already, of a port that it has ended', async () => {
+    const callback = async () => {
+      end.failure_atom('mine');
+      return Buffer.of(1);
+    };
+    const outcome = await runProcess(runtime, (self) => ask(self, name, callback));
+    expect(outcome).toEqual({ answers: name === 'control' ? list(1) : Buffer.of(1), ends: 'mine' });
+  });
+
   test('a promise that is never settled, of a port that ends', async () => {
     const callback = () => {
       setImmediate(() => end.failure_atom('mine'));
