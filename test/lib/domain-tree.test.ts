@@ -25,8 +25,8 @@ let crashes: unknown[];
 
 beforeEach(async () => {
   box = new Box();
-  a = await box.boot({ name: 'a', tubeTimeout: 2000 });
-  b = await box.boot({ name: 'b', tubeTimeout: 2000 });
+  a = await box.boot({ name: 'a' });
+  b = await box.boot({ name: 'b' });
   crashes = [];
   for (const domain of [a, b]) domain.on('crash', (crash) => crashes.push(crash.name));
 });
@@ -189,10 +189,8 @@ describe.each(['tube_server', 'tube_keepers', 'tube_sup'])('when %s is killed', 
     await heals(async () => {
       const opening = outcome(b, (self) => tube.open(self, a.domid, 3));
       await settle();
-      const since = performance.now();
       await killAndWait(a, name);
       expect(await opening).toEqual(['error', 'closed']);
-      expect(performance.now() - since).toBeLessThan(2000);
     });
   });
 

@@ -10,8 +10,8 @@ let b: Domain;
 
 beforeEach(async () => {
   box = new Box();
-  a = await box.boot({ name: 'a', tubeTimeout: 1000 });
-  b = await box.boot({ name: 'b', tubeTimeout: 1000 });
+  a = await box.boot({ name: 'a' });
+  b = await box.boot({ name: 'b' });
 });
 afterEach(() => box.close());
 
@@ -74,44 +74,6 @@ describe('opening and accepting', () => {
     expect(second[0]).toBe('ok');
   });
 
-  test('timeout from a peer that never answers, and nothing is left of it', async () => {
-    const silent = box.client('domain');
-    await silent.mkdir(TIP);
-    await silent.setPerms(TIP, ['b3']);
-    await a.run((self) => tube.open(self, 3, 1));
-    const [tree, mappings] = [await snapshot(box), tubeMappings()];
-    const start = performance.now();
-    expect(await a.run((self) => tube.open(self, 3, 2))).toEqual(['error', 'timeout']);
-    expect(performance.now() - start).toBeGreaterThan(950);
-    expect(await snapshot(box)).toEqual(tree);
-    await eventually(tubeMappings, mappings);
-  });
-
-  test('timeout from a peer that only ever says one thing, whatever that is', async () => {
-    const odd = box.client('domain');
-    await odd.mkdir(TIP);
-    await odd.setPerms(TIP, ['b3']);
-    await odd.watch(TIP, (path) => {
-      const [, tid] = /tip\/1\/(\d+)\/nock$/.exec(path) ?? [];
-      // The test may be over before it is answered.
-      if (tid) void odd.write(`${TIP}/1/${tid}/state`, tid).catch(() => {});
-    });
-    const results = await Promise.all(
-      [0, 1, 2, 3, 4, 5, 6, 99].map((tid) => a.run((self) => tube.open(self, 3, tid))),
-    );
-    expect(results.map(([, reason]) => reason)).toEqual([
-      'timeout',
-      'timeout',
-      'timeout',
-      'einval',
-      'closed',
-      'timeout',
-      'timeout',
-      'timeout',
-    ]);
-    await eventually(() => a.runtime.openPorts.size, 0);
-  });
-
   test('closed by a peer that begins anew while it is invited', async () => {
     const restarted = box.client('domain');
     const closeDoor = async (): Promise<unknown> =>
@@ -124,30 +86,6 @@ describe('opening and accepting', () => {
       await restarted.setPerms(TIP, ['b3']);
       expect(await a.run((self) => tube.open(self, 3, tid))).toEqual(['error', 'closed']);
     }
-  });
-
-  test('accept is not given a tube whose opener has just given up', async () => {
-    for (let round = 0; round < 3; round++) {
-      expect(await a.run((self) => tube.open(self, b.domid, round))).toEqual(['error', 'timeout']);
-      // Those who accept stay: their ends would be the tubes' ends.
-      const [one] = await End.pair(a, b, 100 + round);
-      expect(one.ended).toBeUndefined();
-    }
-  });
-
-  test('timeout also from a peer that never stops writing', async () => {
-    const liar = box.client('domain');
-    await liar.mkdir('data/tip');
-    const domid = Number(await liar.readString('domid'));
-    await liar.setPerms('data/tip', [`b${domid}`]);
-    let over = false;
-    const flooding = (async () => {
-      const tip = `data/tip/${a.domid}/0`;
-      while (!over) await Promise.all(Array.from({ length: 20 }, () => liar.write(`${tip}/state`, '1')));
-    })();
-    expect(await a.run((self) => tube.open(self, domid))).toEqual(['error', expect.any(String)]);
-    over = true;
-    await flooding;
   });
 
   test('a lying peer whose references and channels are wrong', async () => {
@@ -185,6 +123,78 @@ describe('opening and accepting', () => {
       await eventually(async () => withoutPeers(await snapshot(box)), withoutPeers(before));
     },
   );
+});
+
+describe('who opens and is in a hurry', () => {
+  /** The domid of the first client of a test. */
+  const PEER = 4;
+
+  beforeEach(async () => {
+    await a.stop();
+    a = await box.boot({ name: 'a', tubeTimeout: 1000 });
+  });
+
+  test('timeout from a peer that never answers, and nothing is left of it', async () => {
+    const silent = box.client('domain');
+    await silent.mkdir(TIP);
+    await silent.setPerms(TIP, [`b${PEER}`]);
+    await a.run((self) => tube.open(self, PEER, 1));
+    const [tree, mappings] = [await snapshot(box), tubeMappings()];
+    const start = performance.now();
+    expect(await a.run((self) => tube.open(self, PEER, 2))).toEqual(['error', 'timeout']);
+    expect(performance.now() - start).toBeGreaterThan(950);
+    expect(await snapshot(box)).toEqual(tree);
+    await eventually(tubeMappings, mappings);
+  });
+
+  test('timeout from a peer that only ever says one thing, whatever that is', async () => {
+    const odd = box.client('domain');
+    await odd.mkdir(TIP);
+    await odd.setPerms(TIP, [`b${PEER}`]);
+    await odd.watch(TIP, (path) => {
+      const [, tid] = /tip\/\d+\/(\d+)\/nock$/.exec(path) ?? [];
+      // The test may be over before it is answered.
+      if (tid) void odd.write(`${TIP}/${a.domid}/${tid}/state`, tid).catch(() => {});
+    });
+    const results = await Promise.all(
+      [0, 1, 2, 3, 4, 5, 6, 99].map((tid) => a.run((self) => tube.open(self, PEER, tid))),
+    );
+    expect(results.map(([, reason]) => reason)).toEqual([
+      'timeout',
+      'timeout',
+      'timeout',
+      'einval',
+      'closed',
+      'timeout',
+      'timeout',
+      'timeout',
+    ]);
+    await eventually(() => a.runtime.openPorts.size, 0);
+  });
+
+  test('accept is not given a tube whose opener has just given up', async () => {
+    for (let round = 0; round < 3; round++) {
+      expect(await a.run((self) => tube.open(self, b.domid, round))).toEqual(['error', 'timeout']);
+      // Those who accept stay: their ends would be the tubes' ends.
+      const [one] = await End.pair(a, b, 100 + round);
+      expect(one.ended).toBeUndefined();
+    }
+  });
+
+  test('timeout also from a peer that never stops writing', async () => {
+    const liar = box.client('domain');
+    await liar.mkdir('data/tip');
+    const domid = Number(await liar.readString('domid'));
+    await liar.setPerms('data/tip', [`b${domid}`]);
+    let over = false;
+    const flooding = (async () => {
+      const tip = `data/tip/${a.domid}/0`;
+      while (!over) await Promise.all(Array.from({ length: 20 }, () => liar.write(`${tip}/state`, '1')));
+    })();
+    expect(await a.run((self) => tube.open(self, domid))).toEqual(['error', expect.any(String)]);
+    over = true;
+    await flooding;
+  });
 });
 
 describe('packets', () => {
