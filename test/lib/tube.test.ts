@@ -1,4 +1,4 @@
-import { type Domain, isData, ok, type Port, type Self, tube, xenstore } from 'ling-tubes';
+import { type Domain, isData, ok, type Port, tube, xenstore } from 'ling-tubes';
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually, tubeMappings } from '../support/residue';
