@@ -36,15 +36,26 @@ test.each([
 ])(
   'whatever %s answers or raises: server, caller and parent see what they see in Erlang',
   async (where, cases) => {
-    const [theirs, ours] = await Promise.all([observeErlang(where, cases), observeOurs(cases)]);
-    expect(theirs.length).toBe(cases.length);
-    const differences = cases.flatMap((played, i) => {
-      const [erlang, here] = [theirs[i], ours[i]];
-      return isDeepStrictEqual(comparable(erlang), comparable(here)) ? [] : [show(played, { erlang, here })];
-    });
-    expect(differences).toEqual([]);
+    const doubtful = await differences(where, cases, AT_ONCE);
+    // On a machine that is busy with others some have taken too long: these few are played again, one by one.
+    const differing = await differences(
+      where,
+      doubtful.map(({ played }) => played),
+      1,
+    );
+    expect(differing.map(({ played, erlang, here }) => show(played, { erlang, here }))).toEqual([]);
   },
 );
+
+async function differences(where: string, cases: readonly Case[], atOnce: number) {
+  if (cases.length === 0) return [];
+  const [theirs, ours] = await Promise.all([observeErlang(where, cases), observeOurs(cases, atOnce)]);
+  expect(theirs.length).toBe(cases.length);
+  return cases.flatMap((played, i) => {
+    const [erlang, here] = [theirs[i], ours[i]];
+    return isDeepStrictEqual(comparable(erlang), comparable(here)) ? [] : [{ played, erlang, here }];
+  });
+}
 
 async function observeErlang(where: string, cases: readonly Case[]): Promise<unknown[]> {
   const file = join(directory, where);
@@ -72,12 +83,12 @@ function comparable(observed: unknown): unknown {
 /** So many at once that the event loop keeps up: a server that times out has to do so in time. */
 const AT_ONCE = 60;
 
-async function observeOurs(cases: readonly Case[]): Promise<unknown[]> {
+async function observeOurs(cases: readonly Case[], atOnce: number): Promise<unknown[]> {
   const runtime = new Runtime({ onCrash: () => {} });
   const observed: unknown[] = [];
   try {
-    for (let i = 0; i < cases.length; i += AT_ONCE) {
-      const some = cases.slice(i, i + AT_ONCE);
+    for (let i = 0; i < cases.length; i += atOnce) {
+      const some = cases.slice(i, i + atOnce);
       observed.push(
         ...(await Promise.all(some.map((one) => runProcess(runtime, (self) => play(self, one))))),
       );
