@@ -62,7 +62,7 @@ export class DriverEnd implements DriverPort {
   }
 
   caller(): Pid | undefined {
-    return this.#port.caller;
+    return this.#port.callbacks.caller;
   }
 
   // ---- Output
@@ -182,7 +182,7 @@ export class DriverEnd implements DriverPort {
   readonly #stopSelect = (event: number): void => {
     const port = this.#port;
     try {
-      port.awaitCallback(port.instance?.stop_select?.(event));
+      port.callbacks.heed(port.instance?.stop_select?.(event));
     } catch (error) {
       // Whoever calls select need not be a callback. An error in stop() is printed.
       if (port.isClosed) throw error;

@@ -7,11 +7,12 @@ import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
 import type { Suspension } from '../actors/suspension.js';
 import { Watchers } from '../actors/watchers.js';
 import type { Driver, DriverInstance, DriverPort } from './driver.js';
-import { checkBytes, checkInstance, checkTerm, isPromise, runLast } from './driver-answers.js';
+import { checkBytes, checkInstance, checkTerm, runLast } from './driver-answers.js';
 import { DriverEnd } from './driver-end.js';
 import { inEmergency, noEmergency } from './emergency.js';
 import { type IoData, toBytes, toPieces } from './iodata.js';
 import { type Act, PortBusy } from './port-busy.js';
+import { PortCallbacks } from './port-callbacks.js';
 import { portLifecycle } from './port-lifecycle.js';
 import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
@@ -37,22 +38,16 @@ export class PortObject implements Receiver {
   /** port_set_data. */
   data: unknown = 'undefined';
 
-  /** On behalf of whom a callback runs. */
-  caller: Pid | undefined = undefined;
+  readonly callbacks = new PortCallbacks(this);
   readonly end: DriverEnd;
-  readonly #instance: DriverInstance | undefined;
+  #instance: DriverInstance | undefined = undefined;
   #state = portLifecycle.initialState;
   #exitReason: Reason;
   #flushes = true;
   #isTelling = false;
   #answersClose = false;
-  /** Whether a callback of the driver runs, and what has to wait for its end. */
-  #running = false;
-  #postponed: (() => void)[] = [];
-  #catchingUp = false;
   #acknowledged: { readonly error: unknown } | undefined = undefined;
   #opener: Suspension<Port> | undefined = undefined;
-  readonly #unanswered = new Set<() => void>();
 
   /**
    * Opens it, linked to its owner, whose end is that of the port from now on: that of one which ends while its driver
@@ -68,24 +63,23 @@ export class PortObject implements Receiver {
   ) {
     this.binaryControl = driver.binaryControl === true;
     this.busy = new PortBusy(
-      () => this.isOpen && !this.#running,
+      () => this.isOpen && !this.callbacks.running,
       (process) => runtime.tellSystemMonitor([process, 'busy_port', this.id]),
     );
     this.id = runtime.makePort(this);
     this.end = new DriverEnd(this);
     runtime.opened(this);
     this.connect(owner);
-    this.#running = true;
-    try {
-      this.#instance = checkInstance(driver, start(this.end));
-    } catch (error) {
-      // Not told to the owner: for whoever has asked for the port there has never been one.
-      this.exit(exitReason(error));
-      this.#callbackEnded();
-      throw error;
-    }
-    inEmergency(this.#instance);
-    this.#callbackEnded();
+    this.callbacks.runFirst(() => {
+      try {
+        this.#instance = checkInstance(driver, start(this.end));
+        inEmergency(this.#instance);
+      } catch (error) {
+        // Not told to the owner: for whoever has asked for the port there has never been one.
+        this.exit(exitReason(error));
+        throw error;
+      }
+    });
   }
 
   get isOpen(): boolean {
@@ -102,8 +96,8 @@ export class PortObject implements Receiver {
   /** `{Owner, {command, Data}}`, `{Owner, {connect, Pid}}`, `{Owner, close}`; anything else is a badsig. */
   message(message: unknown, sender?: Sender): Promise<unknown> | undefined {
     if (!this.isOpen) return undefined;
-    if (this.#running) {
-      this.#postponed.push(() => this.message(message, sender));
+    if (this.callbacks.running) {
+      this.callbacks.postpone(() => this.message(message, sender));
       return undefined;
     }
     if (this.busy.holdsUp) {
@@ -152,7 +146,7 @@ export class PortObject implements Receiver {
     const instance = this.#instance as DriverInstance;
     if (instance.outputv !== undefined) return this.#commandInPieces(data, caller);
     const bytes = toBytes(data);
-    this.awaitCallback(this.callback(caller, () => instance.output?.(bytes)));
+    this.callbacks.heed(this.callbacks.run(caller, () => instance.output?.(bytes)));
     this.bytesOut += bytes.length;
   }
 
@@ -172,7 +166,7 @@ export class PortObject implements Receiver {
     const bytes = toBytes(data);
     const instance = this.#instance as DriverInstance;
     if (!instance.control) throw badarg();
-    return this.#ask(
+    return this.callbacks.ask(
       caller,
       () => instance.control?.(operation, bytes),
       (answer) => checkBytes(this.driver, answer),
@@ -181,7 +175,7 @@ export class PortObject implements Receiver {
 
   /** Raises badarg for a driver that knows no call, refuses, fails, or answers nothing. */
   call(operation: number, argument: unknown, caller: Pid): unknown {
-    return this.#ask(caller, () => this.#instance?.call?.(operation, argument), checkTerm);
+    return this.callbacks.ask(caller, () => this.#instance?.call?.(operation, argument), checkTerm);
   }
 
   connect(owner: Pid): void {
@@ -198,7 +192,7 @@ export class PortObject implements Receiver {
     if (!this.#transition('CLOSE')) return;
     this.#exitReason = reason === 'kill' ? 'killed' : reason;
     this.#flushes = reason !== 'kill';
-    if (!this.#running) this.#tellEnd();
+    if (!this.callbacks.running) this.#tellEnd();
   }
 
   /** As close, and the owner is told when it is over. */
@@ -209,8 +203,8 @@ export class PortObject implements Receiver {
 
   /** What its driver adds to port_info. */
   driverInfo(): Readonly<Record<string, unknown>> {
-    const info = this.callback(undefined, () => this.#instance?.info?.());
-    this.awaitCallback(info);
+    const info = this.callbacks.run(undefined, () => this.#instance?.info?.());
+    this.callbacks.heed(info);
     return info ?? {};
   }
 
@@ -252,50 +246,24 @@ export class PortObject implements Receiver {
     if (error !== undefined) this.exit('normal');
   }
 
-  /** Runs a callback of the driver, which may end its port. Raises badarg where that is what it throws. */
-  callback<T>(caller: Pid | undefined, run: () => T): T | undefined {
-    // Only a driver, or a guard of a receive, that calls functions of a process can get here.
-    if (this.#running) throw new Error('a callback of this port is running');
-    this.#running = true;
-    this.caller = caller;
-    try {
-      return run();
-    } catch (error) {
-      if (isRefusal(error)) throw error;
-      this.fail(exitReason(error));
-      return undefined;
-    } finally {
-      this.caller = undefined;
-      this.#callbackEnded();
-    }
-  }
-
-  /** What a callback has answered of whose answer nothing is made: that of an async one may be an error yet. */
-  awaitCallback(answer: unknown): void {
-    if (isPromise(answer)) answer.then(undefined, (error: unknown) => this.fail(exitReason(error)));
-  }
-
   /** A callback that nobody waits for, as of a timer; not when the port has ended. */
   event(run: (instance: DriverInstance) => unknown): void {
-    if (this.isClosed) return;
-    if (this.#running) {
-      this.#postponed.push(() => this.event(run));
-      return;
-    }
-    try {
-      this.awaitCallback(this.callback(undefined, () => run(this.#instance as DriverInstance)));
-    } catch (error) {
-      this.fail(exitReason(error));
-    }
+    this.callbacks.event(() => run(this.#instance as DriverInstance));
   }
 
   get instance(): DriverInstance | undefined {
     return this.#instance;
   }
 
+  /** What a callback of its driver has done may be its end. */
+  callbackEnded(): void {
+    if (this.#state.value === 'closing') this.#tellEnd();
+    else if (this.end.queue.size === 0) this.drained();
+  }
+
   /** Nothing is queued any more: one that only waited for that ends. */
   drained(): void {
-    if (this.#state.value === 'flushing' && !this.#running) this.terminate();
+    if (this.#state.value === 'flushing' && !this.callbacks.running) this.terminate();
   }
 
   /** The very end, also of one that flushes. */
@@ -305,7 +273,7 @@ export class PortObject implements Receiver {
     runLast(this.driver, 'stop', () => this.#instance?.stop?.());
     this.end.close();
     this.runtime.ended(this);
-    for (const giveUp of this.#unanswered) giveUp();
+    this.callbacks.abandon();
     this.#acknowledged ??= { error: new ErlangError(this.#exitReason) };
     this.#answerOpener();
     if (this.#answersClose) this.tellOwner([this.id, 'closed']);
@@ -328,7 +296,7 @@ export class PortObject implements Receiver {
     const pieces = toPieces(data);
     let size = 0;
     for (const { length } of pieces) size += length;
-    this.awaitCallback(this.callback(caller, () => this.#instance?.outputv?.(pieces, size)));
+    this.callbacks.heed(this.callbacks.run(caller, () => this.#instance?.outputv?.(pieces, size)));
     this.bytesOut += size;
   }
 
@@ -341,49 +309,6 @@ export class PortObject implements Receiver {
 
   #takeDown(monitor: Monitor): void {
     if (this.end.endMonitor(monitor)) this.event((instance) => instance.process_exit?.(monitor));
-  }
-
-  /** Does what had to wait for it. */
-  #callbackEnded(): void {
-    this.#running = false;
-    if (this.#state.value === 'closing') return this.#tellEnd();
-    if (this.end.queue.size === 0) this.drained();
-    // Not from within itself: drivers may play ping-pong for longer than the stack is deep.
-    if (this.#postponed.length > 0 && !this.#catchingUp) this.#catchUp();
-  }
-
-  #catchUp(): void {
-    this.#catchingUp = true;
-    for (const run of this.#postponed) run();
-    this.#postponed = [];
-    this.#catchingUp = false;
-  }
-
-  /** A callback that is to answer, now or as a promise. Whoever asks gets badarg where it fails. */
-  #ask<T>(caller: Pid | undefined, run: () => unknown, check: (answer: unknown) => T): T | Promise<T> {
-    const answers: (T | Promise<T>)[] = [];
-    this.callback(caller, () => {
-      const answer = run();
-      answers.push(isPromise(answer) ? this.#later(answer, check) : check(answer));
-    });
-    if (answers.length === 0) throw badarg(`${this.id} has failed`);
-    return answers[0] as T | Promise<T>;
-  }
-
-  /** An answer that takes time; badarg when the port ends before. */
-  #later<T>(answer: PromiseLike<unknown>, check: (answer: unknown) => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(badarg(`${this.id} is closed`));
-      // An answer of a callback that has ended its port may be on its way: a tube's last packet, to who has asked for it.
-      if (this.isClosed) setImmediate(giveUp);
-      else this.#unanswered.add(giveUp);
-      const settled = answer.then(check).then(resolve, (error: unknown) => {
-        if (isRefusal(error)) return reject(error);
-        this.fail(exitReason(error));
-        giveUp();
-      });
-      void settled.then(() => this.#unanswered.delete(giveUp));
-    });
   }
 
   #answerOpener(): void {
@@ -419,7 +344,3 @@ export class PortObject implements Receiver {
 
 /** Undefined is Erlang's NULL. */
 export type ControlAnswer = Uint8Array | undefined;
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof ErlangError && error.reason === 'badarg';
-}
