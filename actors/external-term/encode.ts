@@ -24,8 +24,7 @@ export function term_to_binary(term: unknown): Buffer {
     return encoder.encode(term);
   } catch (error) {
     if (!(error instanceof NoTerm)) throw error;
-    const where = error.path.length === 0 ? 'the term' : `the term's ${error.path.reverse().join('')}`;
-    throw new ErlangError(error.reason, `term_to_binary: ${where} is ${error.why}`);
+    throw new ErlangError(error.reason, `term_to_binary: ${placeOf(error.path.reverse())} is ${error.why}`);
   } finally {
     encoder.reset();
     idle = encoder;
@@ -33,6 +32,14 @@ export function term_to_binary(term: unknown): Buffer {
 }
 
 let idle: Encoder | undefined;
+
+/** So many steps into a term are told. */
+const MOST_STEPS = 16;
+
+function placeOf(path: readonly string[]): string {
+  if (path.length === 0) return 'the term';
+  return `the term's ${path.slice(0, MOST_STEPS).join('')}${path.length > MOST_STEPS ? '...' : ''}`;
+}
 
 const MAX_STRING = 0xffff;
 
@@ -74,13 +81,13 @@ class Encoder extends ByteWriter {
   }
 
   private object(term: object | null, depth: number): void {
-    if (depth > tag.MAX_DEPTH) throw new NoTerm(`nested deeper than ${tag.MAX_DEPTH} levels`);
     if (Array.isArray(term)) {
-      if (isList(term)) this.list(term, depth + 1);
-      else this.tuple(term, depth + 1);
+      // The empty list holds nothing, as an atom.
+      if (isList(term)) this.list(term, term.length === 0 ? depth : deeper(depth));
+      else this.tuple(term, deeper(depth));
     } else if (term instanceof Uint8Array) this.binary(term);
     else if (term instanceof Pid) this.pid(term);
-    else if (term instanceof Map) this.map(term, depth + 1);
+    else if (term instanceof Map) this.map(term, deeper(depth));
     else if (term instanceof Float) this.float(term.value);
     else if (term instanceof Reference) this.reference(term);
     else if (term instanceof Port) this.port(term);
@@ -298,6 +305,12 @@ function isByte(item: unknown): boolean {
 function nameOf(key: unknown): string {
   if (typeof key === 'string') return `'${key}'`;
   return typeof key === 'object' ? '...' : String(key);
+}
+
+/** The level of what a term of that level holds. */
+function deeper(depth: number): number {
+  if (depth === tag.MAX_DEPTH) throw new NoTerm(`nested deeper than ${tag.MAX_DEPTH} levels`);
+  return depth + 1;
 }
 
 /** Adds a step to the path on which something that is no term was found. */

@@ -666,6 +666,23 @@ describe('binary_to_term of bytes from anybody', () => {
     for (const depth of [513, 514, 100_000]) expect(attempt(nested(depth))).toBe('badarg');
   });
 
+  test.each<[string, (inner: unknown) => unknown]>([
+    ['tuples', (inner) => [inner]],
+    ['lists', (inner) => list(inner)],
+    ['values of maps', (inner) => new Map([[1, inner]])],
+    ['keys of maps', (inner) => new Map([[inner, 1]])],
+  ])('%s are written as deep as they can be read', (_, around) => {
+    const nested = (depth: number, inner: unknown): unknown =>
+      Array.from({ length: depth }).reduce(around, inner);
+    for (const inner of ['a', list(), Buffer.from('a')])
+      expect(term_to_binary(binary_to_term(term_to_binary(nested(512, inner))))).toEqual(
+        term_to_binary(nested(512, inner)),
+      );
+    for (const inner of [[], list(1), new Map()]) {
+      expect(() => term_to_binary(nested(512, inner))).toThrow(/^.{1,200} is nested deeper than 512 levels$/);
+    }
+  });
+
   test('a list whose tail is a list, a hundred thousand times, is one list', () => {
     const bytes = bytesOf(131, Buffer.concat(times(100_000, () => bytesOf(108, u32(1), 97, 1))), 106);
     expect(binary_to_term(bytes)).toHaveLength(100_000);
