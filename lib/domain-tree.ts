@@ -3,10 +3,11 @@
  *
  *     ling_sup  one_for_one
  *     |-- xenstore                the watches of all processes
- *     `-- tube_sup  one_for_all
- *         |-- tube_keepers  simple_one_for_one
- *         |   `-- a keeper for each tube
- *         `-- tube_server
+ *     |-- tube_sup  one_for_all
+ *     |   |-- tube_keepers  simple_one_for_one
+ *     |   |   `-- a keeper for each tube
+ *     |   `-- tube_server
+ *     `-- tube_report             tells of the tubes, when it is asked
  *
  * The table of watches belongs to ling_sup, so that a new `xenstore` goes on with it and nobody notices. What
  * tube_server knows is told by its callers and keepers: when it crashes, the keepers first close all tubes and remove
@@ -18,6 +19,7 @@ import * as gen_server from './gen-server.js';
 import { ok } from './result.js';
 import * as supervisor from './supervisor.js';
 import { TUBE_KEEPERS, tubeKeepers } from './tube-keepers.js';
+import { TUBE_REPORT, tubeReport } from './tube-report.js';
 import { TUBE_SERVER, type TubeServerOptions, tubeServer } from './tube-server.js';
 import { WATCHES } from './xenstore.js';
 import { type WatchTable, xenstoreWatches } from './xenstore-watches.js';
@@ -63,6 +65,10 @@ const lingSup: supervisor.Behaviour<TubeServerOptions> = {
             id: TUBE_SUP,
             type: 'supervisor',
             start: (self) => supervisor.start_link(self, tubeSup, options, { name: TUBE_SUP }),
+          },
+          {
+            id: TUBE_REPORT,
+            start: (self) => gen_server.start_link(self, tubeReport, undefined, { name: TUBE_REPORT }),
           },
         ],
       ],

@@ -68,7 +68,10 @@ class Tube implements DriverInstance {
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #tid: unknown;
+  #side: 'opener' | 'acceptor' | undefined;
   #peer: Domid | undefined;
+  /** When the rings were there, in Unix time. */
+  #since: number | undefined;
   #end: TubeEnd | undefined;
   #starting = false;
   #stopped = false;
@@ -102,13 +105,13 @@ class Tube implements DriverInstance {
     switch (operation) {
       case TUBE_OPEN:
         if (numbers.length !== 1 || !isDomid(first) || this.#starting) return MALFORMED;
-        return this.#start(first, async () => {
+        return this.#start('acceptor', first, async () => {
           const [end, told] = await this.#resources.open(first);
           return [end, encode(...told)];
         });
       case TUBE_ATTACH:
         if (numbers.length !== 4 || !isDomid(first) || this.#starting) return MALFORMED;
-        return this.#start(first, async () => {
+        return this.#start('opener', first, async () => {
           const end = await this.#resources.attach(first, ringRef as number, tx as number, rx as number);
           return [end, encode()];
         });
@@ -153,8 +156,10 @@ class Tube implements DriverInstance {
     return {
       packets: [sentPackets, receivedPackets],
       drops: droppedPackets,
+      side: this.#side ?? 'undefined',
       peer: this.#peer ?? 'undefined',
       tid: this.#tid,
+      since: this.#since ?? 'undefined',
       state: this.#hungUp ? 'closing' : this.#end ? 'connected' : 'unconnected',
       full: this.#outbox.full,
       active: this.#inbox.active,
@@ -180,8 +185,13 @@ class Tube implements DriverInstance {
 
   // ---- Setting up, and taking down
 
-  async #start(peer: Domid, setUp: () => Promise<[end: TubeEnd, answer: Uint8Array]>): Promise<Uint8Array> {
+  async #start(
+    side: 'opener' | 'acceptor',
+    peer: Domid,
+    setUp: () => Promise<[end: TubeEnd, answer: Uint8Array]>,
+  ): Promise<Uint8Array> {
     this.#starting = true;
+    this.#side = side;
     this.#peer = peer;
     try {
       const [end, answer] = await setUp();
@@ -200,6 +210,7 @@ class Tube implements DriverInstance {
 
   #begin(end: TubeEnd): void {
     this.#end = end;
+    this.#since = Date.now();
     if (this.#stopped) return;
     this.#hypervisor.watcher.on(end.packetsToken, () => {
       this.#inbox.disarmed();

@@ -135,7 +135,8 @@ test('is a tree under ling_sup', async () => {
   const tree = await a.run(async (self) => {
     const pids = (await supervisor.which_children(self, 'ling_sup')).map(([, pid]) => pid);
     const names = (await supervisor.which_children(self, 'tube_sup')).map(([id]) => id);
-    return [Array.from(pids), [self.whereis('tube_sup'), self.whereis('xenstore')], Array.from(names)];
+    const named = ['tube_report', 'tube_sup', 'xenstore'].map((name) => self.whereis(name));
+    return [Array.from(pids), named, Array.from(names)];
   });
   expect(tree[0]).toEqual(tree[1]);
   expect(tree[2]).toEqual(['tube_server', 'tube_keepers']);
@@ -421,6 +422,29 @@ describe('xenstore that is killed', () => {
     await settle();
     await kill(a, 'xenstore');
     expect(await watching).toEqual(['exit', 'killed']);
+  });
+});
+
+describe('when tube_report is killed', () => {
+  /** What it answers to domain 0. */
+  async function ask(id: string): Promise<void> {
+    const store = box.client('socket');
+    const question = `/local/domain/${a.domid}/data/ask/${id}`;
+    await store.mkdir(question);
+    await eventually(() => store.readString(question), '1');
+    await store.rm(question);
+  }
+
+  test('no tube notices, and the next one answers', async () => {
+    const [one, other] = await End.pair(a, b);
+    await ask('before');
+    const pid = a.runtime.whereis('tube_report');
+    await kill(a, 'tube_report');
+    await isBack(a, 'tube_report', pid);
+    await ask('after');
+    one.send('still there');
+    await eventually(() => other.got, ['still there']);
+    expect([one.ended, other.ended]).toEqual([undefined, undefined]);
   });
 });
 

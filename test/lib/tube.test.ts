@@ -214,6 +214,26 @@ describe('packets', () => {
     await eventually(() => other.got, ['fine']);
   });
 
+  test('port_info says which side it is, whose, and since when', async () => {
+    const before = Date.now();
+    const [one, other] = await End.pair(a, b, 9);
+    const items = ['side', 'peer', 'tid', 'state'];
+    const infoOf = ({ self, tube }: End) => items.map((item) => (self.port_info(tube, item) as unknown[])[1]);
+    expect(infoOf(one)).toEqual(['opener', b.domid, 9, 'connected']);
+    expect(infoOf(other)).toEqual(['acceptor', a.domid, 9, 'connected']);
+    const [, since] = one.self.port_info(one.tube, 'since') as unknown as [string, number];
+    expect(since).toBeGreaterThanOrEqual(before - 1);
+    expect(since).toBeLessThanOrEqual(Date.now() + 1);
+    const unused = await a.run((self) => {
+      const port = self.open_port('tube', ['binary']);
+      return ['side', 'since'].map((item) => self.port_info(port, item));
+    });
+    expect(unused).toEqual([
+      ['side', 'undefined'],
+      ['since', 'undefined'],
+    ]);
+  });
+
   test('a full tube drops and counts; can_send says how many can be sent', async () => {
     const [one, other] = await End.pair(a, b);
     const { self } = one;
