@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** Looks into a Xenstore and changes it: Xen's xenstore-ls and its relatives, where those are not installed, and more. */
+import { Command } from 'commander';
+import { chmodCommand } from './ling-xenstore/chmod.js';
+import { existsCommand } from './ling-xenstore/exists.js';
+import { Failure } from './ling-xenstore/failure.js';
+import { listCommand } from './ling-xenstore/list.js';
+import { lsCommand } from './ling-xenstore/ls.js';
+import { watchOutput } from './ling-xenstore/output.js';
+import { readCommand } from './ling-xenstore/read.js';
+import { rmCommand } from './ling-xenstore/rm.js';
+import { tubesCommand } from './ling-xenstore/tubes.js';
+import { watchCommand } from './ling-xenstore/watch.js';
+import { writeCommand } from './ling-xenstore/write.js';
+
+const program = new Command('ling-xenstore')
+  .description(
+    "Looks into a Xenstore and changes it, as Xen's xenstore-ls and its relatives do; shows tubes.",
+  )
+  .option(
+    '--rundir <directory>',
+    'where lingd listens; else $XENSTORED_PATH, $XENSTORED_RUNDIR/socket, or where it listens by default',
+  )
+  .showHelpAfterError();
+
+const commands = [
+  ...[lsCommand, readCommand, writeCommand, listCommand],
+  ...[existsCommand, rmCommand, chmodCommand, watchCommand, tubesCommand],
+];
+for (const make of commands) program.addCommand(make());
+
+watchOutput(fail);
+program.parseAsync().catch(fail);
+
+function fail(error: unknown): void {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // What has no code either is a fault of this program.
+  if (!(error instanceof Failure) && code === undefined) throw error;
+  console.error(`ling-xenstore: ${message}`);
+  process.exit(1);
+}
