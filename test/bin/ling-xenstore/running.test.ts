@@ -190,3 +190,53 @@ describe('ls --follow', () => {
     expect(running.printed.slice((screen('a = "1"') + screen('a = "2"')).length)).toMatch(/^(\^C)?(\r\n)?$/);
   });
 });
+
+describe('while others write', () => {
+  test.each(['read', 'list'])('%s shows one moment', async (command) => {
+    await Promise.all(['/t/a', '/t/b'].map((path) => store.write(path, '0')));
+    let goesOn = true;
+    const writing = (async () => {
+      for (let i = 0; goesOn; i += 1) {
+        await store.transaction(async (tx) => {
+          for (const path of ['/t/a', '/t/b']) {
+            await store.write(path, String(i), tx);
+            await store.rm(`${path}/${i - 1}`, tx);
+            await store.mkdir(`${path}/${i}`, tx);
+          }
+        });
+        await sleep(1);
+      }
+    })();
+    const seen = new Set<string>();
+    for (let i = 0; i < 5; i += 1) {
+      const { status, stdout } = await lingXenstore(env, command, '/t/a', '/t/b');
+      expect(status).toBe(0);
+      const [first, second, ...others] = stdout.trimEnd().split('\n');
+      expect([second, ...others]).toEqual([first]);
+      seen.add(first as string);
+    }
+    goesOn = false;
+    await writing;
+    expect(seen.size).toBeGreaterThan(1);
+  });
+
+  test('rm -t, write and chmod are done all the same', async () => {
+    let goesOn = true;
+    const writing = (async () => {
+      for (let i = 0; goesOn; i += 1) {
+        await store.write('/t/busy', String(i));
+        await sleep(1);
+      }
+    })();
+    const commands = [
+      ['write', '/t/x/y', '1', '/t/busy/below', '2'],
+      ['chmod', '-r', '/t', 'n0', 'r0'],
+      ['rm', '-t', '/t/x/y', '/t/busy/below'],
+    ];
+    for (const command of commands) expect((await lingXenstore(env, ...command)).status).toBe(0);
+    goesOn = false;
+    await writing;
+    expect(await store.directory('/t')).toEqual(['a', 'busy']);
+    expect(await store.getPerms('/t/a')).toEqual(['n0', 'r0']);
+  });
+});
