@@ -11,18 +11,18 @@ export class Node {
   lent = false;
   /** Differs after every change of the node itself, which adding or removing a child is too. */
   generation = 0;
-  /** In order of creation. */
-  readonly children: Set<string>;
-  #nameBytes: number;
+  /** Undefined as long as it has none, as most nodes: even an empty Set is a good part of a node's memory. */
+  #children: Set<string> | undefined;
+  #nameBytes = 0;
 
   constructor(
     public value: Buffer,
     public permissions: Permissions,
-    children: ReadonlySet<string> = new Set(),
-    nameBytes = 0,
-  ) {
-    this.children = new Set(children);
-    this.#nameBytes = nameBytes;
+  ) {}
+
+  /** In order of creation. */
+  get children(): ReadonlySet<string> {
+    return this.#children ?? NONE;
   }
 
   get owner(): Domain | undefined {
@@ -35,21 +35,26 @@ export class Node {
   }
 
   addChild(name: string): void {
-    this.children.add(name);
+    this.#children ??= new Set();
+    this.#children.add(name);
     this.#nameBytes += nameSize(name);
   }
 
   removeChild(name: string): void {
-    this.children.delete(name);
+    this.#children?.delete(name);
     this.#nameBytes -= nameSize(name);
   }
 
   copy(): Node {
-    const copy = new Node(this.value, this.permissions, this.children, this.#nameBytes);
+    const copy = new Node(this.value, this.permissions);
     copy.generation = this.generation;
+    copy.#children = this.#children && new Set(this.#children);
+    copy.#nameBytes = this.#nameBytes;
     return copy;
   }
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** What a node with these contents takes, in bytes; `names` is the sum of {@link nameSize} of its children. */
 export function sizeOf(value: number, permissions: number, names = 0): number {
@@ -153,8 +158,13 @@ export class Tree extends TreeView {
   /** Puts a node that a transaction has made or changed into its place, or with undefined takes it away. */
   replace(path: string, node: Node | undefined): void {
     const before = this.#nodes.get(path);
-    if (before !== undefined) this.account(path, before, -1);
     this.set(path, node);
+    if (before?.owner !== undefined && before.owner === node?.owner) {
+      // A path that is taken out of a large Set and put back again and again becomes slow to find there.
+      this.charge(before.owner, path, 0, node.size - before.size);
+      return;
+    }
+    if (before !== undefined) this.account(path, before, -1);
     if (node !== undefined) this.account(path, node, 1);
   }
 
