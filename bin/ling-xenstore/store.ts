@@ -1,10 +1,11 @@
 /** The Xenstore that a command is about. */
+import fs from 'node:fs';
 import path from 'node:path';
-import { connectUnix } from '../../native/index.js';
 import { Watcher } from '../../native/watcher.js';
+import { connectXenstore } from '../../xen/connect-xenstore.js';
+import { XENBUS_DEVICES } from '../../xen/device-channel.js';
 import { checkRunDirectory, defaultRunDirectory, xenstoreSocket } from '../../xen/run-directory.js';
-import { UnixChannel } from '../../xen/unix-channel.js';
-import { XenstoreClient } from '../../xen/xenstore/client.js';
+import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { Failure, failureOf } from './failure.js';
 
 export interface StoreOptions {
@@ -13,43 +14,44 @@ export interface StoreOptions {
 
 /**
  * Connects, lets `use` have the Xenstore and disconnects. Looks where libxenstore looks: `--rundir`, else
- * `$XENSTORED_PATH`, else `$XENSTORED_RUNDIR/socket`, else where lingd listens unless it is told otherwise. Starts no
- * lingd. Ends with a {@link Failure} when nobody answers there, or no longer.
+ * `$XENSTORED_PATH`, else `$XENSTORED_RUNDIR/socket`, else where lingd listens unless it is told otherwise, else the device
+ * of a domain on Xen. Starts no lingd. Ends with a {@link Failure} when nobody answers there, or no longer.
  */
 export async function withStore<T>(
   options: StoreOptions,
   use: (store: XenstoreClient) => Promise<T>,
 ): Promise<T> {
-  const fd = connect(options);
   const watcher = Watcher.onLoop();
-  const channel = new UnixChannel(watcher, fd);
-  const store = new XenstoreClient(channel);
-  channel.start();
   try {
+    const store = connect(watcher, options);
     const ended = store.closed.then((): never => {
       throw new Failure('the Xenstore has closed the connection');
     });
-    return await Promise.race([use(store), ended]);
+    try {
+      return await Promise.race([use(store), ended]);
+    } finally {
+      store.close();
+    }
   } finally {
-    store.close();
     await watcher.close();
   }
 }
 
-function connect(options: StoreOptions): number {
-  const socket = socketOf(options, process.env);
+function connect(watcher: Watcher, options: StoreOptions): XenstoreClient {
+  const place = placeOf(options, process.env);
   try {
-    return connectUnix(socket);
+    return connectXenstore(watcher, place);
   } catch (error) {
-    throw failureOf(`no Xenstore answers at ${socket}`, error);
+    throw failureOf(`no Xenstore answers at ${place}`, error);
   }
 }
 
-function socketOf({ rundir }: StoreOptions, env: NodeJS.ProcessEnv): string {
+function placeOf({ rundir }: StoreOptions, env: NodeJS.ProcessEnv): string {
   if (rundir !== undefined) return xenstoreSocket(path.resolve(rundir));
   if (env.XENSTORED_PATH) return env.XENSTORED_PATH;
   const directory = defaultRunDirectory(env);
   // Nobody has named this one, so it has to be known whose it is.
   if (!env.XENSTORED_RUNDIR) checkRunDirectory(directory);
-  return xenstoreSocket(directory);
+  const socket = xenstoreSocket(directory);
+  return [socket, ...XENBUS_DEVICES].find((place) => fs.existsSync(place)) ?? socket;
 }

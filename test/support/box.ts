@@ -4,10 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type BootOptions, boot, type Domain } from 'ling-tubes';
-import { connectUnix } from '#native';
 import { Watcher } from '#native/watcher';
-import { UnixChannel } from '#xen/unix-channel';
-import { XenstoreClient } from '#xen/xenstore/client';
+import { connectXenstore } from '#xen/connect-xenstore';
+import type { XenstoreClient } from '#xen/xenstore/client';
 import { Program, type World } from './program';
 import { changesSince, eventually, holdings, kill, processesWith } from './residue';
 
@@ -69,9 +68,7 @@ export class Box {
 
 function connectClient(socket: string): { client: XenstoreClient; close: () => Promise<void> } {
   const watcher = Watcher.onLoop();
-  const channel = new UnixChannel(watcher, connectUnix(socket));
-  const client = new XenstoreClient(channel);
-  channel.start();
+  const client = connectXenstore(watcher, socket);
   const close = async (): Promise<void> => {
     client.close();
     await watcher.close();
