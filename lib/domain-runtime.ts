@@ -15,12 +15,8 @@ export class DomainRuntime extends PortRuntime {
     options: ConstructorParameters<typeof PortRuntime>[0] = {},
   ) {
     super(options);
-    this.addDriver(echoDriver);
-    this.addDriver(spawnDriver);
-    this.addDriver(fdDriver);
-    this.addDriver(tubeDriver(hypervisor));
-    this.addDriver(tcpInetDriver);
-    this.addDriver(udpInetDriver);
+    const own = [echoDriver, spawnDriver, fdDriver, tubeDriver(hypervisor), tcpInetDriver, udpInetDriver];
+    for (const driver of own) this.drivers.addFixed(driver);
   }
 }
 

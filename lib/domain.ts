@@ -144,7 +144,9 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
 
   /**
    * Registers a driver, which open_port then finds by its name. One of the same name is replaced for ports to come, and
-   * finishes after its last port. Raises what the driver's init raises; nothing has changed then.
+   * finishes after its last port. Raises what the driver's init raises, a TypeError for what is no driver, and a RangeError
+   * for a name that is empty or that of a driver of this package (`tube`, `echo`, `spawn`, `fd`, `tcp_inet`, `udp_inet`);
+   * nothing has changed then.
    */
   addDriver(driver: Driver): void {
     this.#runtime.addDriver(driver);
@@ -152,7 +154,8 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
 
   /**
    * No port can be opened on that driver any more; it finishes after its last port. With `killPorts` those that are open
-   * end at once, with reason `driver_unloaded`. False for a name that no driver has.
+   * end at once, with reason `driver_unloaded`. False for a name that no driver has; those of this package are refused, as by
+   * addDriver.
    */
   removeDriver(name: string, options: { readonly killPorts?: boolean } = {}): boolean {
     return this.#runtime.removeDriver(name, options);

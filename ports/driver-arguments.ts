@@ -75,6 +75,7 @@ export function checkJob(name: string, value: AsyncJob): void {
 export function checkDriver(name: string, value: Driver): void {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value);
   checkText(`${name}.name`, value.name);
+  if (value.name === '') throw new RangeError(`${name}.name has to be at least a character`);
   checkFunction(`${name}.start`, value.start);
 }
 

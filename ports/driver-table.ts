@@ -6,6 +6,20 @@ export class DriverTable {
   readonly #drivers = new Map<string, Driver>();
   readonly #ports = new Map<Driver, number>();
   readonly #removed = new Set<Driver>();
+  readonly #fixed = new Set<string>();
+
+  /** One that stays: what of this package is built on it would fail without. */
+  addFixed(driver: Driver): void {
+    this.add(driver);
+    this.#fixed.add(driver.name);
+  }
+
+  /** Raises a RangeError for the name of one that stays. */
+  ensureFree(name: string): void {
+    if (this.#fixed.has(name)) {
+      throw new RangeError(`driver ${name} is part of ling-tubes: it can be neither replaced nor removed`);
+    }
+  }
 
   /** One of the same name is removed. Raises what init raises; nothing has changed then. */
   add(driver: Driver): void {
@@ -33,8 +47,10 @@ export class DriverTable {
     return this.#drivers.get(name);
   }
 
-  has(name: string): boolean {
-    return this.#drivers.has(name);
+  /** Whether there is such a driver, and it is what `{spawn, Command}` means by that name. */
+  isSpawned(name: string): boolean {
+    const driver = this.#drivers.get(name);
+    return driver !== undefined && !driver.hidesNoProgram;
   }
 
   opened(driver: Driver): void {

@@ -16,7 +16,10 @@ import type { PortOptions } from './port-options.js';
 
 /** What ErlDrvEntry is to Erlang: what all ports of one driver share. */
 export interface Driver {
+  /** At least a character. Those of the drivers that a domain has are taken. */
   readonly name: string;
+  /** `{spawn, Command}` runs the program of that name instead; its bare name opens it, and spawn_driver does. */
+  readonly hidesNoProgram?: boolean;
   /** ERL_DRV_FLAG_SOFT_BUSY: `force` makes port_command deliver to a busy port. */
   readonly softBusy?: boolean;
   /**

@@ -34,6 +34,8 @@ export type Text = string | Uint8Array;
 export interface PortOptions {
   /** How the port was named: by `{spawn, Command}` and so on, or as LING does, by the driver alone. */
   readonly opened: 'name' | 'spawn' | 'spawn_driver' | 'spawn_executable' | 'fd';
+  /** The command of `{spawn, Command}` and so on, as it was given: text, or bytes that need not be text. */
+  readonly given: Text;
   /** Of `{fd, In, Out}`. */
   readonly fds: readonly [input: number, output: number] | undefined;
   /** The core's: data are Buffers, not lists. */
@@ -67,6 +69,7 @@ export interface PortOptions {
 /** What there is without options. */
 export const NO_OPTIONS: PortOptions = {
   opened: 'name',
+  given: '',
   fds: undefined,
   binary: false,
   line: undefined,
@@ -97,9 +100,9 @@ type Parsed = { -readonly [K in keyof PortOptions]: PortOptions[K] };
 export function parsePortOptions(
   options: unknown,
   driver: Driver,
-  { opened, fds }: Pick<PortOptions, 'opened' | 'fds'>,
+  { opened, given, fds }: Pick<PortOptions, 'opened' | 'given' | 'fds'>,
 ): PortOptions {
-  const parsed: Parsed = { ...NO_OPTIONS, opened, fds, in: false, out: false };
+  const parsed: Parsed = { ...NO_OPTIONS, opened, given, fds, in: false, out: false };
   const own = new Map<string, unknown>();
   for (const option of parseOptions(options)) {
     const [key, value] = typeof option === 'string' ? [option, true] : parsePair(option);
@@ -228,7 +231,7 @@ function isLimit(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
-function isText(value: unknown): value is Text {
+export function isText(value: unknown): value is Text {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 

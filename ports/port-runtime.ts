@@ -26,19 +26,22 @@ export class PortRuntime extends Runtime<Self> {
 
   /**
    * Registers a driver, and has it init; one of the same name that is there already is replaced for ports to come, and
-   * finishes after its last port. Raises ERR_RUNTIME_STOPPED after {@link stop}, and a TypeError for what is no driver.
+   * finishes after its last port. Raises ERR_RUNTIME_STOPPED after {@link stop}, a TypeError for what is no driver, and a
+   * RangeError for a name that is empty, or that of a driver which stays.
    */
   addDriver(driver: Driver): void {
     this.ensureRunning();
     checkDriver('driver', driver);
+    this.drivers.ensureFree(driver.name);
     this.drivers.add(driver);
   }
 
   /**
    * No port can be opened on that driver any more; it finishes after its last port. With `killPorts` those that are
-   * open end with reason `driver_unloaded`. False for a name that no driver has.
+   * open end with reason `driver_unloaded`. False for a name that no driver has. Raises a RangeError for a driver that stays.
    */
   removeDriver(name: string, { killPorts = false } = {}): boolean {
+    this.drivers.ensureFree(name);
     const driver = this.drivers.remove(name);
     if (killPorts) {
       for (const port of [...this.openPorts.values()]) {

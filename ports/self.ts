@@ -48,7 +48,7 @@ export class Self<M = AnyMessage> extends Process<M> {
   private openPort(name: PortName, options: readonly PortOption[], when?: 'at once'): PortObject {
     this.ensureAlive();
     const { drivers } = this.runtime;
-    const parsed = parsePortName(name, (each) => drivers.has(each));
+    const parsed = parsePortName(name, (each) => drivers.isSpawned(each));
     const driver = drivers.get(parsed.driver);
     if (!driver) throw badarg(`there is no driver ${parsed.driver}`);
     if (driver.useInitAck && when === 'at once')

@@ -19,8 +19,8 @@ import { Descriptors, type Ends } from './descriptors.js';
 export const spawnDriver: Driver = {
   name: 'spawn',
   options: ['exit_status', 'busy_limits_port'],
-  start(port, command, options) {
-    const image = imageOf(command, options);
+  start(port, _command, options) {
+    const image = imageOf(options);
     const pipes = new Pipes(options);
     try {
       const program = new Program(port, options, pipes);
@@ -150,12 +150,13 @@ class Program extends Descriptors {
 }
 
 /** Raises badarg for what cannot be passed to a program, and enoent, eacces ... for a file that cannot be executed. */
-function imageOf(command: string, options: PortOptions): Image {
-  const isExecutable = options.opened === 'spawn_executable';
-  const { args = [], arg0 = isExecutable ? command : 'sh', cd = '' } = options;
-  const rest = isExecutable ? args : ['-c', `exec ${command}`];
+function imageOf(options: PortOptions): Image {
+  const { opened, given } = options;
+  const isExecutable = opened === 'spawn_executable';
+  const { args = [], arg0 = isExecutable ? given : 'sh', cd = '' } = options;
+  const rest = isExecutable ? args : ['-c', Buffer.concat([toBytes('exec '), toBytes(given)])];
   return {
-    file: toBytes(isExecutable ? executable(command) : '/bin/sh'),
+    file: isExecutable ? executable(given) : toBytes('/bin/sh'),
     args: [arg0, ...rest].map(toBytes),
     env: environment(options.env),
     cwd: toBytes(cd),
@@ -163,10 +164,10 @@ function imageOf(command: string, options: PortOptions): Image {
 }
 
 /** The path of what is to be run, if there is a file that may be. */
-function executable(command: string): string {
-  if (command === '' || command.includes('\0')) throw badarg('that is no name of a file');
-  accessSync(command, constants.X_OK);
-  return command;
+function executable(given: Text): Buffer {
+  const file = toBytes(given);
+  accessSync(file, constants.X_OK);
+  return file;
 }
 
 function stdio(options: PortOptions, { stdin, stdout }: Pipes): number[] {

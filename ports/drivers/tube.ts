@@ -46,6 +46,7 @@ export function tubeDriver(hypervisor: Hypervisor): Driver {
   const reader = new PacketReader();
   return {
     name: 'tube',
+    hidesNoProgram: true,
     binaryControl: true,
     softBusy: true,
     options: ['full', 'active', 'tid'],

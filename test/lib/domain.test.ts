@@ -1,4 +1,4 @@
-import { boot, type Domain, OptionError, ProcessExit } from 'ling-tubes';
+import { boot, type Domain, OptionError, type Port, ProcessExit } from 'ling-tubes';
 import { Box } from '../support/box';
 
 describe('options of boot', () => {
@@ -78,6 +78,51 @@ test('drivers are registered, found by their names, removed, and finish when the
   await domain.stop();
   expect(finished).toEqual(['removed', 'kept']);
   await box.close();
+});
+
+describe('the drivers of this package', () => {
+  const NAMES = ['tube', 'echo', 'spawn', 'fd', 'tcp_inet', 'udp_inet'];
+
+  test.each(NAMES)('%s can be neither removed nor replaced', async (name) => {
+    const box = new Box();
+    const domain = await box.boot();
+    const init = jest.fn();
+    const refusal = new RangeError(
+      `driver ${name} is part of ling-tubes: it can be neither replaced nor removed`,
+    );
+    expect(() => domain.removeDriver(name)).toThrow(refusal);
+    expect(() => domain.removeDriver(name, { killPorts: true })).toThrow(refusal);
+    expect(() => domain.addDriver({ name, init, start: () => ({}) })).toThrow(refusal);
+    expect(init).not.toHaveBeenCalled();
+    expect(domain.runtime.drivers.get(name)).toBeDefined();
+    await box.close();
+  });
+
+  test.each(['tube', 'echo'])('%s hides no program: a command is one', async (name) => {
+    const box = new Box();
+    const domain = await box.boot();
+    await domain.run(async (self) => {
+      expect(self.port_info(self.open_port(name), 'os_pid')).toEqual(['os_pid', 'undefined']);
+      expect(self.port_info(self.open_port(['spawn_driver', name]), 'os_pid')).toEqual([
+        'os_pid',
+        'undefined',
+      ]);
+      const port = self.open_port(['spawn', `${name} hello`], ['exit_status', 'binary', 'stderr_to_stdout']);
+      expect(self.port_info(port, 'os_pid')).toEqual(['os_pid', expect.any(Number)]);
+      const [, [, said]] = (await self.receive()) as [Port, ['data', Buffer]];
+      expect(said.toString()).toMatch(name === 'echo' ? /^hello\n$/ : /not found/);
+    });
+    await box.close();
+  });
+
+  test.each(['tcp_inet', 'udp_inet'])('%s is found by a command, as in Erlang', async (name) => {
+    const box = new Box();
+    const domain = await box.boot();
+    await domain.run((self) => {
+      expect(self.port_info(self.open_port(['spawn', name]), 'os_pid')).toEqual(['os_pid', 'undefined']);
+    });
+    await box.close();
+  });
 });
 
 test('stopping can be asked for again and again, and ends the events', async () => {

@@ -300,6 +300,20 @@ describe('drivers', () => {
     expect(() => runtime.addDriver(none as Driver)).toThrow(new TypeError(why));
   });
 
+  test('have a name', () => {
+    expect(() => runtime.addDriver({ name: '', start: () => ({}) })).toThrow(
+      new RangeError('driver.name has to be at least a character'),
+    );
+  });
+
+  test('that hide no program are opened by name, and by spawn_driver', async () => {
+    await run((self) => {
+      open(self, {}, [], { hidesNoProgram: true } as never);
+      expect(self.port_info(self.open_port(['spawn_driver', 'test x']), 'name')).toEqual(['name', 'test x']);
+      expect(() => self.open_port(['spawn', 'test x'])).toThrow('there is no driver spawn');
+    });
+  });
+
   test('init once, finish after the last port of one that is removed', async () => {
     const log: string[] = [];
     const more = { init: () => log.push('init'), finish: () => log.push('finish') };

@@ -23,7 +23,7 @@ const run = <T>(body: (self: Self) => T) => runProcess(runtime, body);
 
 test('every item of a fresh port', async () => {
   await run((self) => {
-    const port = self.open_port(['spawn', 'echo a b']);
+    const port = self.open_port(['spawn_driver', 'echo a b']);
     const expected = {
       name: 'echo a b',
       id: port.id,

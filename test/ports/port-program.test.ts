@@ -235,6 +235,21 @@ test('bytes are passed to a program as they are', () =>
     expect(data).toEqual(Buffer.concat([bytes, bar, bytes, bar, bytes, bar, there, Buffer.from('\n')]));
   }));
 
+test('a command, and the name of a file, may be bytes that are no text', () =>
+  runProcess(runtime, async (self) => {
+    const file = Buffer.concat([Buffer.from(`${directory}/`), Buffer.of(0xff)]);
+    fs.symlinkSync('/bin/echo', file);
+    const said = Buffer.concat([Buffer.of(0xfe), Buffer.from('\n')]);
+    const command = Buffer.concat([Buffer.from('exec "$LT_F" '), Buffer.of(0xfe)]);
+    const shell = self.open_port(
+      ['spawn', Buffer.concat([Buffer.from("sh -c '"), command, Buffer.from("'")])],
+      ['binary', ['env', [['LT_F', file]]]],
+    );
+    expect(await next(self, shell)).toEqual(['data', said]);
+    const echo = self.open_port(['spawn_executable', file], ['binary', ['args', [Buffer.of(0xfe)]]]);
+    expect(await next(self, echo)).toEqual(['data', said]);
+  }));
+
 test('a zero byte cannot be passed to a program', () =>
   runProcess(runtime, (self) => {
     const open = (...options: Parameters<Self['open_port']>[1] & object[]) =>
@@ -243,6 +258,9 @@ test('a zero byte cannot be passed to a program', () =>
     expect(() => open(['arg0', Buffer.of(0)])).toThrow('badarg');
     expect(() => open(['cd', 'a\0b'])).toThrow('badarg');
     expect(() => open(['env', [['A\0', false]]])).toThrow('badarg');
+    for (const opened of ['spawn', 'spawn_executable'] as const) {
+      expect(() => self.open_port([opened, Buffer.from('true\0')])).toThrow('badarg');
+    }
     expect(self.ports()).toHaveLength(0);
   }));
 

@@ -23,6 +23,7 @@ describe('open_port', () => {
     'a driver': 'test',
     spawn: ['spawn', 'test'],
     spawn_driver: ['spawn_driver', 'test'],
+    'spawn, in bytes': ['spawn', Buffer.from('test')],
   };
   test.each(Object.entries(names))('by %s', async (_, name) => {
     addDriver({});
@@ -57,7 +58,9 @@ describe('open_port', () => {
     ['spawn', ''],
     ['spawn', ' echo'],
     ['spawn', 'none'],
-    ['spawn', Buffer.from('echo')],
+    ['spawn', 'echo'],
+    ['spawn', new Uint8Array()],
+    ['spawn', [101]],
     ['fd', 'echo'],
     ['spawn', 'echo', 1],
     list('spawn', 'echo'),
