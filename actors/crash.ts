@@ -138,5 +138,7 @@ const FRAME = /^\s+at /;
 const LONGEST_LINE = 2000;
 const MACHINERY = [
   'node:',
-  ...ROOTS.flatMap((root) => ['actor.', 'runtime.'].map((file) => join(root, 'actors', file))),
+  ...ROOTS.flatMap((root) =>
+    ['actor.', 'raised-here.', 'runtime.'].map((file) => join(root, 'actors', file)),
+  ),
 ];

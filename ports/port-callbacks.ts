@@ -1,5 +1,6 @@
 import { badarg, ErlangError, exitReason } from '../actors/errors.js';
 import type { Pid } from '../actors/identifiers.js';
+import { bringAbout } from '../actors/raised-here.js';
 import { isPromise } from './driver-answers.js';
 import type { PortObject } from './port.js';
 
@@ -93,7 +94,7 @@ export class PortCallbacks {
   /** An answer that takes time; badarg when the port ends before. */
   #later<T>(answer: PromiseLike<unknown>, check: (answer: unknown) => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(badarg(`${this.port.id} is closed`));
+      const giveUp = (): void => reject(bringAbout(badarg(`${this.port.id} is closed`)));
       // An answer of one that has ended its port may be on its way: a tube's last packet, to who has asked for it.
       if (this.port.isClosed) setImmediate(giveUp);
       else this.#unanswered.add(giveUp);

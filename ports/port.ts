@@ -3,6 +3,7 @@ import { badarg, ErlangError, exitReason } from '../actors/errors.js';
 import type { Pid, Port } from '../actors/identifiers.js';
 import { Links } from '../actors/links.js';
 import type { Monitor } from '../actors/monitors.js';
+import { bringAbout, raisedHere } from '../actors/raised-here.js';
 import type { Reason, Receiver, Sender, Signal } from '../actors/signal.js';
 import type { Suspension } from '../actors/suspension.js';
 import { Watchers } from '../actors/watchers.js';
@@ -153,12 +154,12 @@ export class PortObject implements Receiver {
   /** As command, when the port is not busy any more, for a process that is suspended until then. */
   commandLater(data: IoData, process: Pid): Promise<true> {
     const act = this.#actLater(() => this.command(data, process));
-    return this.busy.wait(process, act) as Promise<true>;
+    return raisedHere(this.busy.wait(process, act) as Promise<true>);
   }
 
   /** Does something for a process that is suspended until what it has sent to the port before has been delivered. */
   doBehind(process: Pid, act: () => void): Promise<true> {
-    return this.busy.waitBehind(process, this.#actLater(act)) as Promise<true>;
+    return raisedHere(this.busy.waitBehind(process, this.#actLater(act)) as Promise<true>);
   }
 
   /** Raises badarg for a driver that knows no control, refuses, or fails. */
@@ -212,7 +213,7 @@ export class PortObject implements Receiver {
   untilAcknowledged(opener: Actor): Promise<Port> {
     this.#opener = opener.suspend<Port>();
     this.#answerOpener();
-    return this.#opener.promise;
+    return raisedHere(this.#opener.promise);
   }
 
   // ---- What its driver does
@@ -274,7 +275,7 @@ export class PortObject implements Receiver {
     this.end.close();
     this.runtime.ended(this);
     this.callbacks.abandon();
-    this.#acknowledged ??= { error: new ErlangError(this.#exitReason) };
+    this.#acknowledged ??= { error: bringAbout(new ErlangError(this.#exitReason)) };
     this.#answerOpener();
     if (this.#answersClose) this.tellOwner([this.id, 'closed']);
   }
@@ -287,7 +288,7 @@ export class PortObject implements Receiver {
       return true;
     };
     const giveUp = (): never => {
-      throw badarg(`${this.id} is closed`);
+      throw bringAbout(badarg(`${this.id} is closed`));
     };
     return { deliver, giveUp };
   }

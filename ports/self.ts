@@ -3,6 +3,7 @@ import { type AnyMessage, Pid, Port, type Reference } from '../actors/identifier
 import { parseFlags } from '../actors/options.js';
 import { Process } from '../actors/process.js';
 import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
+import { raisedHere } from '../actors/raised-here.js';
 import { type List, list, toList } from '../actors/term.js';
 import { isPromise } from './driver-answers.js';
 import type { IoData } from './iodata.js';
@@ -205,7 +206,7 @@ export class Self<M = AnyMessage> extends Process<M> {
       (value) => suspension.resolve(value),
       (error: unknown) => suspension.reject(error),
     );
-    return suspension.promise;
+    return raisedHere(suspension.promise);
   }
 
   /**
