@@ -13,14 +13,19 @@ export interface Footprint {
 /** @throws Error with code ENOENT or ESRCH for a process that has gone, EACCES for another user's */
 export function footprintOf(pid: number): Footprint {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const threads = readdirSync(`/proc/${pid}/task`);
   return {
     rss: kilobytes(rollup, 'Rss'),
     pss: kilobytes(rollup, 'Pss'),
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    threads: threads.length,
-    cpu: threads.reduce((sum, thread) => sum + cpuOf(`/proc/${pid}/task/${thread}`), 0),
+    threads: readdirSync(`/proc/${pid}/task`).length,
+    cpu: cpuTimeOf(pid),
   };
+}
+
+/** Nanoseconds of CPU time so far, of all threads; see {@link footprintOf} for what it throws. */
+export function cpuTimeOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => sum + cpuOf(`/proc/${pid}/task/${thread}`), 0);
 }
 
 function kilobytes(rollup: string, name: string): number {

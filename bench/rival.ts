@@ -26,17 +26,20 @@ export interface Place {
   listening(address: unknown): void;
 }
 
-export interface Trips {
+export interface Trips extends Pace {
   readonly bytes: number;
+}
+
+export interface Pace {
   readonly count: number;
   readonly warmUp: number;
   /** In milliseconds; 0: none. */
   readonly pause: number;
 }
 
-/** Times `trip` in nanoseconds, again and again; for the `ask` of rivals. */
+/** Times `trip` in nanoseconds, again and again; also for the `ask` of rivals. */
 export async function timeTrips(
-  { count, warmUp, pause }: Trips,
+  { count, warmUp, pause }: Pace,
   trip: () => Promise<void>,
 ): Promise<number[]> {
   const times: number[] = [];

@@ -16,10 +16,11 @@ export class World {
   readonly #programs = new Set<Program>();
   #count = 0;
 
-  /** With a directory for them, every program leaves a CPU profile there. */
+  /** With a directory for them, lingd and every program leave a CPU profile there. */
   constructor(readonly profiles?: string) {
     const args = ['--rundir', this.directory, '--foreground', '--linger', '30'];
     this.lingd = fork(path.join(__dirname, '../bin/lingd.js'), args, {
+      execArgv: this.#flags(),
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
   }
@@ -40,8 +41,7 @@ export class World {
 
   /** Starts bench/programs/`name`.js. */
   start(name: string, argument: object): Program {
-    const execArgv = this.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profiles}`];
-    const program = new Program(name, { ...argument, rundir: this.directory }, execArgv);
+    const program = new Program(name, { ...argument, rundir: this.directory }, this.#flags());
     this.#programs.add(program);
     return program;
   }
@@ -51,6 +51,10 @@ export class World {
     const gone = new Promise((resolve) => this.lingd.once('exit', resolve));
     if (this.lingd.exitCode === null && this.lingd.kill('SIGTERM')) await gone;
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #flags(): string[] {
+    return this.profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profiles}`];
   }
 }
 
@@ -63,11 +67,11 @@ export class Program {
   constructor(
     readonly name: string,
     argument: object,
-    execArgv: readonly string[],
+    execArgv: string[],
   ) {
     const file = path.join(__dirname, 'programs', `${name}.js`);
     this.#child = fork(file, [JSON.stringify(argument)], {
-      execArgv: [...execArgv],
+      execArgv,
       serialization: 'advanced',
     });
     this.#child.on('message', (message) => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type Asked, askBench, describeQuestion } from '../support/ask-bench';
+import { askBench, describeQuestion, whoIsAskedFor } from '../support/ask-bench';
 
 const ERLANG = ['erl', 'erl +S 1'];
 const JAVASCRIPT = ['nact', 'promises'];
@@ -55,8 +55,3 @@ test('several questions have a table of all ratios in the end', async () => {
   ]);
   expect(rows[0]?.split('|').map((cell) => cell.trim())).toEqual(['', '', ...ERLANG, ...JAVASCRIPT, '']);
 }, 90_000);
-
-function whoIsAskedFor({ report }: Asked, subject: string): string[] {
-  const results = report.questions.flatMap(({ results }) => results);
-  return results.filter((result) => result.subject === subject).map(({ who }) => who);
-}

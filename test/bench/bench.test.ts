@@ -16,6 +16,7 @@ test.each([
   ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program, ports'],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
+  ['xenstore', ['--only', 'nonsense'], 'requests, watches, transactions, nodes, listing, commands'],
 ])('%s: %j is refused', async (main, args, reason) => {
   const { status, stderr } = await run(process.execPath, [path.resolve(`dist/bench/${main}.js`), ...args]);
   expect(status).toBe(1);

@@ -49,6 +49,12 @@ export async function askBench(
   }
 }
 
+/** In the order of the table. */
+export function whoIsAskedFor({ report }: Asked, subject: string): string[] {
+  const results = report.questions.flatMap(({ results }) => results);
+  return results.filter((result) => result.subject === subject).map(({ who }) => who);
+}
+
 /** `more` tests can look at what was answered once they run. */
 export function describeQuestion(main: string, name: string, more: (asked: () => Asked) => void = () => {}) {
   describe(`${main} --quick --only ${name}`, () => {
