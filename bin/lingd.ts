@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { Lingd } from '../xen/lingd/lingd.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
+import { parseQuota, type Quota } from '../xen/xenstore/quota.js';
 
 /** Seconds without a connection before a lingd that was started by a domain leaves, unless LINGD_LINGER says so. */
 const LINGER = '5';
@@ -12,10 +13,11 @@ const options = new Command('lingd')
   .option('--rundir <directory>', 'where to listen', defaultRunDirectory())
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
+  .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota, {})
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
-  .opts<{ rundir: string; foreground?: boolean; linger?: number }>();
+  .opts<{ rundir: string; foreground?: boolean; linger?: number; quota: Partial<Quota> }>();
 
 main();
 
@@ -35,7 +37,7 @@ function main(): void {
 
 function start(directory: string, linger: number): Lingd | undefined {
   try {
-    return Lingd.start({ directory, linger });
+    return Lingd.start({ directory, linger, quota: options.quota });
   } catch (error) {
     return fail((error as Error).message);
   }
@@ -52,6 +54,14 @@ function lingerOnDemand(): number {
 function fail(message: string, status = 1): never {
   console.error(`lingd: ${message}`);
   process.exit(status);
+}
+
+function quota(setting: string, earlier: Partial<Quota>): Partial<Quota> {
+  try {
+    return { ...earlier, ...parseQuota(setting) };
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 function seconds(text: string): number {

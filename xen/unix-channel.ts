@@ -2,42 +2,73 @@
 import { closeFd, receiveWithFds, sendWithFds } from '../native/index.js';
 import type { Watch, Watcher } from '../native/watcher.js';
 import type { PacketChannel } from './xenstore/channel.js';
-import { encodePacket, type Packet, PacketDecoder, XenstoreProtocolError } from './xenstore/wire.js';
+import type { Backlog } from './xenstore/connection.js';
+import {
+  encodePacket,
+  type Packet,
+  PacketDecoder,
+  XenstoreProtocolError,
+  XS_WATCH_EVENT,
+} from './xenstore/wire.js';
 
 interface Outgoing {
   bytes: Buffer;
   fds: readonly number[];
+  /** Packets in it that answer something. */
+  answers: number;
+  /** Payloads of events in it. */
+  events: readonly string[];
 }
 
-/** How much may wait for a peer that does not read before the connection is ended. */
+/** How much may be on its way to a peer that asks. */
+export interface Limits {
+  /** With so many bytes, or so many answers, nothing more is taken from it. */
+  readonly bytes: number;
+  readonly answers: () => number;
+  /** With so many bytes, which events come to without its asking, the connection is ended. */
+  readonly most: number;
+}
+
+/** With how much on its way to a peer that answers the connection is ended. */
 const MOST_UNSENT = 16 * 1024 * 1024;
-/** With so much on its way to a peer, nothing more is read from it. */
-const MUCH_UNSENT = 1024 * 1024;
+/** How much is put together for one system call. */
+const MUCH_AT_ONCE = 64 * 1024;
 const READS_AT_ONCE = 8;
 const MOST_UNCLAIMED_FDS = 64;
 
 // Every chunk is decoded before the next is read, so one buffer serves all connections of this thread.
 const incoming = Buffer.allocUnsafe(64 * 1024);
 
-export class UnixChannel implements PacketChannel {
+export class UnixChannel implements PacketChannel, Backlog {
   onPacket: (packet: Packet, fds: number[]) => void = (_, fds) => fds.forEach(closeFd);
   onClose: (error: Error | undefined) => void = () => {};
 
   readonly #fd: number;
   readonly #watch: Watch;
   readonly #decoder = new PacketDecoder();
+  readonly #limits: Limits | undefined;
   #fds: number[] = [];
+  /** What was received and not handed out yet. */
+  #incoming: [packet: Packet, fds: number[]][] = [];
+  #broken: Error | undefined = undefined;
   #outgoing: Outgoing[] = [];
   #unsent = 0;
+  #unsentAnswers = 0;
+  /** Events in the queue, for which there is no need while the peer takes everything. */
+  readonly #unsentEvents = new Set<string>();
   #flushing = false;
   #wantsRoom = false;
   /** Nothing is read until the peer has read more of what it was sent. */
   #heldBack = false;
   #closed = false;
 
-  /** Takes over a connected, non-blocking socket. Set the callbacks, then start(). */
-  constructor(watcher: Watcher, fd: number) {
+  /**
+   * Takes over a connected, non-blocking socket. Set the callbacks, then start(). Two sides that both held each other
+   * back would wait for each other for ever, so that is only for one of them.
+   */
+  constructor(watcher: Watcher, fd: number, limits?: Limits) {
     this.#fd = fd;
+    this.#limits = limits;
     this.#watch = watcher.watch(fd, () => this.#onReady());
   }
 
@@ -45,16 +76,35 @@ export class UnixChannel implements PacketChannel {
     this.#onReady();
   }
 
+  get bytes(): number {
+    return this.#unsent;
+  }
+
+  get answers(): number {
+    return this.#unsentAnswers;
+  }
+
+  holdsEvent(payload: Buffer): boolean {
+    return this.#unsentEvents.size > 0 && this.#unsentEvents.has(payload.toString('latin1'));
+  }
+
   /**
    * Sends a packet; what is sent in one turn goes out together and in order. The descriptors are taken over.
-   * Nothing is sent on a closed channel. A peer that leaves 16 MiB unread is cut off.
+   * Nothing is sent on a closed channel. A peer that leaves too much unread (16 MiB without limits) is cut off.
    */
   send(packet: Packet, fds: readonly number[] = []): void {
     if (this.#closed) return fds.forEach(closeFd);
     const bytes = encodeOrClose(packet, fds);
-    this.#outgoing.push({ bytes, fds });
+    const isEvent = packet.type === XS_WATCH_EVENT;
+    // Only to a peer that lags behind; the others get every event.
+    const events = isEvent && this.#wantsRoom ? [packet.payload.toString('latin1')] : [];
+    for (const event of events) this.#unsentEvents.add(event);
+    const answers = isEvent ? 0 : 1;
+    this.#outgoing.push({ bytes, fds, answers, events });
     this.#unsent += bytes.length;
-    if (this.#unsent > MOST_UNSENT) return this.#end(new Error('the peer does not read what it is sent'));
+    this.#unsentAnswers += answers;
+    if (this.#unsent > (this.#limits?.most ?? MOST_UNSENT))
+      return this.#end(new Error('the peer does not read what it is sent'));
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => this.#flush());
@@ -79,22 +129,37 @@ export class UnixChannel implements PacketChannel {
     if (this.#wantsRoom) this.#flush();
   }
 
-  /** What is there; a peer that sends without end gets its turn again after the others, and after its answers are sent. */
+  /** What is there; a peer that sends without end gets its turn again after the others. */
   #receiveSome(): void {
-    for (let reads = 0; reads < READS_AT_ONCE && this.#unsent < MUCH_UNSENT; reads++) {
-      if (!this.#receive()) return;
-    }
-    this.#receiveLater();
-  }
-
-  #receiveLater(): void {
-    if (this.#unsent >= MUCH_UNSENT) {
-      this.#heldBack = true;
-      return;
+    for (let reads = 0; reads < READS_AT_ONCE; reads++) {
+      if (!this.#handOut() || !this.#receive()) return;
     }
     setImmediate(() => this.#onReady());
   }
 
+  /** Hands out what was received; false when the peer has to read first, or there is none any more. */
+  #handOut(): boolean {
+    while (this.#incoming.length > 0 && this.#mayGoOn()) {
+      const [packet, fds] = this.#incoming.shift()!;
+      this.onPacket(packet, fds);
+    }
+    if (this.#closed) return false;
+    this.#heldBack = !this.#mayGoOn();
+    if (!this.#heldBack && this.#broken) throw this.#broken;
+    return !this.#heldBack;
+  }
+
+  #mayGoOn(): boolean {
+    if (!this.#limits || !this.#tooMuchUnsent(this.#limits)) return !this.#closed;
+    this.#flush();
+    return !this.#closed && !this.#tooMuchUnsent(this.#limits);
+  }
+
+  #tooMuchUnsent({ bytes, answers }: Limits): boolean {
+    return this.#unsent >= bytes || this.#unsentAnswers >= answers();
+  }
+
+  /** One read; false when there was nothing. What it brought is handed out by {@link #handOut}. */
   #receive(): boolean {
     if (this.#closed) return false;
     const { bytes, closed, fds } = receiveWithFds(this.#fd, incoming);
@@ -112,11 +177,10 @@ export class UnixChannel implements PacketChannel {
     // one's that has only begun: then the first packet of a later read is theirs.
     const last = this.#decoder.partial ? undefined : packets.at(-1);
     for (const packet of packets) {
-      if (this.#closed) break;
       const count = packet === last ? this.#fds.length : packet === packets[0] ? earlier : 0;
-      this.onPacket(packet, this.#fds.splice(0, count));
+      this.#incoming.push([packet, this.#fds.splice(0, count)]);
     }
-    return true;
+    return this.#handOut();
   }
 
   #decode(chunk: Buffer): readonly Packet[] {
@@ -124,9 +188,9 @@ export class UnixChannel implements PacketChannel {
       return this.#decoder.push(chunk);
     } catch (error) {
       // What came before the nonsense was meant.
-      if (error instanceof XenstoreProtocolError)
-        for (const packet of error.packets) this.onPacket(packet, []);
-      throw error;
+      if (!(error instanceof XenstoreProtocolError)) throw error;
+      this.#broken = error;
+      return error.packets;
     }
   }
 
@@ -142,27 +206,51 @@ export class UnixChannel implements PacketChannel {
         next.fds = [];
         next.bytes = next.bytes.subarray(sent);
         this.#unsent -= sent;
-        if (next.bytes.length === 0) this.#outgoing.shift();
+        if (next.bytes.length === 0) this.#forget(this.#outgoing.shift()!);
       }
       this.#setWantsRoom(!this.#closed && this.#outgoing.length > 0);
-      if (!this.#heldBack || this.#unsent >= MUCH_UNSENT) return;
+      if (!this.#heldBack || !this.#limits || this.#tooMuchUnsent(this.#limits)) return;
       this.#heldBack = false;
-      this.#receiveLater();
+      setImmediate(() => this.#onReady());
     } catch (error) {
-      // The peer has closed, maybe after a last word, which is read first.
+      // The peer has closed, maybe after a last word, which is read first; answers it will not read.
+      this.#dropOutgoing();
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') this.#onReady();
       this.#end(error as Error);
     }
   }
 
-  /** The head of the queue, joined with what follows as long as no descriptors come with it. */
+  #forget({ answers, events }: Outgoing): void {
+    this.#unsentAnswers -= answers;
+    for (const event of events) this.#unsentEvents.delete(event);
+  }
+
+  #dropOutgoing(): void {
+    for (const { fds } of this.#outgoing) fds.forEach(closeFd);
+    this.#outgoing = [];
+    this.#unsent = 0;
+    this.#unsentAnswers = 0;
+    this.#unsentEvents.clear();
+  }
+
+  /** The head of the queue, joined with what follows as long as it is little and no descriptors come with it. */
   #nextOutgoing(): Outgoing | undefined {
     const head = this.#outgoing[0];
-    if (!head || head.fds.length > 0) return head;
-    const rest = this.#outgoing.findIndex(({ fds }) => fds.length > 0);
-    const joined = this.#outgoing.splice(0, rest === -1 ? this.#outgoing.length : rest);
-    const next =
-      joined.length === 1 ? head : { bytes: Buffer.concat(joined.map(({ bytes }) => bytes)), fds: [] };
+    if (!head || head.fds.length > 0 || head.bytes.length >= MUCH_AT_ONCE) return head;
+    let length = 0;
+    const rest = this.#outgoing.findIndex(({ bytes, fds }) => {
+      length += bytes.length;
+      return fds.length > 0 || length > MUCH_AT_ONCE;
+    });
+    const count = rest === -1 ? this.#outgoing.length : Math.max(rest, 1);
+    if (count === 1) return head;
+    const joined = this.#outgoing.splice(0, count);
+    const next = {
+      bytes: Buffer.concat(joined.map(({ bytes }) => bytes)),
+      fds: [],
+      answers: joined.reduce((sum, { answers }) => sum + answers, 0),
+      events: joined.flatMap(({ events }) => events),
+    };
     this.#outgoing.unshift(next);
     return next;
   }
@@ -179,8 +267,8 @@ export class UnixChannel implements PacketChannel {
     this.#watch.close();
     closeFd(this.#fd);
     this.#fds.splice(0).forEach(closeFd);
-    for (const { fds } of this.#outgoing) fds.forEach(closeFd);
-    this.#outgoing = [];
+    for (const [, fds] of this.#incoming.splice(0)) fds.forEach(closeFd);
+    this.#dropOutgoing();
     this.onClose(error);
   }
 }

@@ -60,6 +60,7 @@ export class DomainConnection {
       domid,
       privileged: false,
       send: (packet) => channel.send(packet),
+      backlog: channel,
       onReleased,
     });
     channel.onPacket = (packet, fds) => this.#handle(packet, fds);

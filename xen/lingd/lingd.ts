@@ -7,7 +7,8 @@ import { acceptUnix, closeFd, listenUnix, lockDirectory } from '../../native/ind
 import { type Watch, Watcher } from '../../native/watcher.js';
 import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
 import { domainSocket, makeRunDirectory, xenstoreSocket } from '../run-directory.js';
-import { UnixChannel } from '../unix-channel.js';
+import { type Limits, UnixChannel } from '../unix-channel.js';
+import type { Quota } from '../xenstore/quota.js';
 import { XenstoreServer } from '../xenstore/server.js';
 import { DomainConnection } from './domain-connection.js';
 import { EventChannels } from './event-channels.js';
@@ -20,6 +21,8 @@ export interface LingdOptions {
   readonly directory: string;
   /** How long to stay when nobody is connected, in milliseconds; Infinity to stay for ever. */
   readonly linger: number;
+  /** What a domain may use up of the Xenstore, where it differs from {@link QUOTA}. */
+  readonly quota?: Partial<Quota>;
 }
 
 /**
@@ -30,9 +33,15 @@ const QUOTA = {
   nodes: 32_768,
   watches: 4096,
   transactions: 1024,
+  outstanding: 256,
   nodeSize: 65_536,
   memory: 32 * 1024 * 1024,
 };
+
+/** With how many bytes of answers and events on their way to a client its requests wait. */
+const MUCH_UNSENT = 1024 * 1024;
+/** What a tool of domain 0 may leave unread before it is cut off; domains have their quota of memory. */
+const MOST_UNSENT = 16 * 1024 * 1024;
 
 const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
 /** After how many milliseconds to try again. */
@@ -44,7 +53,7 @@ export class Lingd {
   readonly #madeDirectory: boolean;
   readonly #watcher = Watcher.onLoop();
   readonly #listeners: { fd: number; watch: Watch }[] = [];
-  readonly #xenstore = new XenstoreServer({ quota: QUOTA });
+  readonly #xenstore: XenstoreServer;
   readonly #grants = new GrantTable();
   readonly #channels = new EventChannels();
   readonly #domains = new Map<Domid, DomainConnection>();
@@ -79,14 +88,17 @@ export class Lingd {
     this.#options = options;
     this.#lock = lock;
     this.#madeDirectory = madeDirectory;
+    this.#xenstore = new XenstoreServer({ quota: { ...QUOTA, ...options.quota } });
     this.#xenstore.mkdir('/local/domain');
     this.#xenstore.setPerms('/local/domain', ['r0']);
     const { directory } = options;
     // Whoever held the lock before is gone, so sockets that are still there are nobody's.
     for (const socket of [xenstoreSocket(directory), domainSocket(directory)])
       fs.rmSync(socket, { force: true });
-    this.#listen(xenstoreSocket(directory), (channel) => this.#connectTool(channel));
-    this.#listen(domainSocket(directory), (channel) => this.#connectDomain(channel));
+    const any = { bytes: MUCH_UNSENT, answers: () => Number.POSITIVE_INFINITY, most: MOST_UNSENT };
+    const few = { ...any, answers: () => this.#xenstore.quota.outstanding, most: Number.POSITIVE_INFINITY };
+    this.#listen(xenstoreSocket(directory), any, (channel) => this.#connectTool(channel));
+    this.#listen(domainSocket(directory), few, (channel) => this.#connectDomain(channel));
     this.#armIdle(FIRST_CLIENT);
   }
 
@@ -112,21 +124,21 @@ export class Lingd {
     closeFd(this.#lock);
   }
 
-  #listen(path: string, connect: (channel: UnixChannel) => void): void {
+  #listen(path: string, limits: Limits, connect: (channel: UnixChannel) => void): void {
     const fd = listenUnix(path);
     const watch = this.#watcher.watch(fd, () => {
       watch.arm();
-      this.#accept(fd, connect);
+      this.#accept(fd, limits, connect);
     });
     watch.arm();
     this.#listeners.push({ fd, watch });
   }
 
-  #accept(listener: number, connect: (channel: UnixChannel) => void): void {
+  #accept(listener: number, limits: Limits, connect: (channel: UnixChannel) => void): void {
     if (this.#stopping) return;
     try {
       for (let client = acceptUnix(listener); client !== -1; client = acceptUnix(listener)) {
-        const channel = new UnixChannel(this.#watcher, client);
+        const channel = new UnixChannel(this.#watcher, client, limits);
         this.#connections.add(channel);
         clearTimeout(this.#idle);
         connect(channel);
@@ -135,7 +147,7 @@ export class Lingd {
     } catch (error) {
       if (!OUT_OF_DESCRIPTORS.has((error as NodeJS.ErrnoException).code)) throw error;
       // Whoever waits is served as soon as somebody has left.
-      setTimeout(() => this.#accept(listener, connect), ACCEPT_AGAIN).unref();
+      setTimeout(() => this.#accept(listener, limits, connect), ACCEPT_AGAIN).unref();
     }
   }
 
@@ -145,6 +157,7 @@ export class Lingd {
       domid: 0,
       privileged: true,
       send: (packet) => channel.send(packet),
+      backlog: channel,
     });
     channel.onPacket = (packet, fds) => {
       fds.forEach(closeFd);

@@ -27,12 +27,23 @@ export interface Store {
   readonly quota: Quota;
   introduce(domid: number): void;
   release(domid: number): void;
+  /** Whether nobody arrived between the connection and the introduction of the domain. */
+  cameNext(domid: number, connection: XenstoreConnection): boolean;
   resume(domid: number): void;
   isIntroduced(domid: number): boolean;
   setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void;
   control(command: string, args: readonly string[]): string;
   /** The connection is over. */
   forget(connection: XenstoreConnection): unknown;
+}
+
+/** What was sent to a client that has not taken it yet. */
+export interface Backlog {
+  readonly bytes: number;
+  /** Answers among it. */
+  readonly answers: number;
+  /** Whether an event of just this payload is among it. */
+  holdsEvent(payload: Buffer): boolean;
 }
 
 /** What to answer: a payload; or nothing but OK, possibly with something still to be done after the answer. */
@@ -54,6 +65,7 @@ export class XenstoreConnection implements Watcher {
     private readonly store: Store,
     readonly caller: Caller,
     private readonly send: (packet: wire.Packet) => void,
+    private readonly backlog?: Backlog,
   ) {}
 
   get domid(): number {
@@ -97,8 +109,21 @@ export class XenstoreConnection implements Watcher {
     this.#transactions.clear();
   }
 
+  /**
+   * As in xenstored, one that is waiting to be read already is not sent again, unless it is of a domain's coming or
+   * going, of which each counts; and one that has no room in the domain's memory is lost.
+   */
   notify(path: string, token: string): void {
-    this.#send(wire.XS_WATCH_EVENT, { reqId: 0, txId: 0 }, wire.joinStrings([path, token]));
+    const payload = wire.joinStrings([path, token]);
+    if (!isSpecial(path) && this.backlog?.holdsEvent(payload)) return;
+    if (this.#hasRoomFor(payload)) this.#send(wire.XS_WATCH_EVENT, { reqId: 0, txId: 0 }, payload);
+  }
+
+  #hasRoomFor({ length }: Buffer): boolean {
+    const { domain, privileged } = this.caller;
+    const waiting = this.backlog?.bytes ?? 0;
+    // To one that reads, it is on its way and no longer ours.
+    return privileged || waiting === 0 || domain.memory + waiting + length <= this.store.quota.memory;
   }
 
   #send(type: number, { reqId, txId }: { reqId: number; txId: number }, payload: Buffer): void {
@@ -110,6 +135,8 @@ export class XenstoreConnection implements Watcher {
     if (perform === undefined) return new XenstoreError('ENOSYS');
     if (FOR_PRIVILEGED.has(request.type) && !this.caller.privileged) return new XenstoreError('EACCES');
     try {
+      // Before anything else is looked at, and also where it makes no difference.
+      if (request.txId !== 0 && !OUT_OF_TRANSACTIONS.has(request.type)) this.#transaction(request.txId);
       const outcome = perform(request);
       const tooLong = outcome instanceof Buffer && outcome.length > wire.PAYLOAD_MAX;
       return tooLong ? new XenstoreError('E2BIG') : outcome;
@@ -196,7 +223,7 @@ export class XenstoreConnection implements Watcher {
     const scope = this.#scope(request);
     const changes = change(scope);
     if (scope.transaction !== undefined) scope.transaction.record(changes);
-    else for (const each of changes) this.store.watches.fire(each);
+    else this.store.watches.fire(changes);
   }
 
   /**
@@ -211,8 +238,9 @@ export class XenstoreConnection implements Watcher {
     const from = leadingNumber(offset!);
     // As an unsigned number, which it is for xenstored, a negative one is past every end.
     const rest = from < 0 ? names.subarray(names.length) : names.subarray(from);
-    const room = wire.PAYLOAD_MAX - generation.length;
-    if (rest.length < room) return Buffer.concat([generation, rest, wire.joinStrings([''])]);
+    // One byte is kept for the NUL at the end, also where that does not come yet.
+    const room = wire.PAYLOAD_MAX - generation.length - 1;
+    if (rest.length <= room) return Buffer.concat([generation, rest, wire.joinStrings([''])]);
     return Buffer.concat([generation, rest.subarray(0, rest.lastIndexOf(0, room - 1) + 1)]);
   }
 
@@ -246,10 +274,7 @@ export class XenstoreConnection implements Watcher {
   }
 
   #startTransaction({ txId }: wire.Packet): Buffer {
-    if (txId !== 0) {
-      this.#transaction(txId);
-      throw new XenstoreError('EBUSY');
-    }
+    if (txId !== 0) throw new XenstoreError('EBUSY');
     const { caller, store } = this;
     if (!caller.privileged && caller.domain.transactions > store.quota.transactions) {
       throw new XenstoreError('ENOSPC');
@@ -273,7 +298,7 @@ export class XenstoreConnection implements Watcher {
     this.#transactions.delete(txId);
     this.caller.domain.transactions -= 1;
     if (verdict === 'F') return;
-    for (const change of transaction.commit()) this.store.watches.fire(change);
+    this.store.watches.fire(transaction.commit());
   }
 
   /** `domid`, the place of its ring, the port of its event channel: here neither of the latter means anything. */
@@ -296,10 +321,15 @@ export class XenstoreConnection implements Watcher {
     domain.target = other;
   }
 
-  /** As in xenstored the answer comes before the events, other than for changes of nodes. */
+  /**
+   * As with any request its events come before the answer; but xenstored is still holding on to whom it will serve
+   * next, so that one goes only after the answer.
+   */
   #release(request: wire.Packet): Outcome {
     const domid = this.#introducedDomid(request);
-    return () => this.store.release(domid);
+    if (this.store.cameNext(domid, this)) return () => this.store.release(domid);
+    this.store.release(domid);
+    return undefined;
   }
 
   #introducedDomid(request: wire.Packet): number {
@@ -324,6 +354,9 @@ const FOR_PRIVILEGED: ReadonlySet<number> = new Set([
   wire.XS_RESUME,
   wire.XS_SET_TARGET,
 ]);
+
+/** Requests whose transaction id means nothing. */
+const OUT_OF_TRANSACTIONS: ReadonlySet<number> = new Set([wire.XS_WATCH, wire.XS_UNWATCH]);
 
 /** In memory of its own size, because it may be kept long: a view would keep a whole packet or pool alive. */
 function ownCopy(bytes: Buffer): Buffer {

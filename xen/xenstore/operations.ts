@@ -10,11 +10,14 @@ import { inheritPermissions, OWNER, type Permissions, READ, rightsOf, WRITE } fr
 import type { Quota } from './quota.js';
 import { type Node, nameSize, sizeOf, type TreeView } from './tree.js';
 
-/** What a watch is told of, and who could see the node before and after; undefined when there was none. */
+/** What a watch is told of. */
 export interface Change {
   readonly path: string;
-  readonly before: Permissions | undefined;
-  readonly after: Permissions | undefined;
+  /**
+   * Whoever may read by any of these lists may hear of it: they are the node's, before and after, and its parent's.
+   * Undefined is for a node that was or is not there.
+   */
+  readonly visibleBy: readonly (Permissions | undefined)[];
   /** It went along with a node above it: only watches on this very path are told. */
   readonly exact: boolean;
 }
@@ -37,19 +40,19 @@ export function readNode(scope: Scope, path: string): Node {
 export function writeNode(scope: Scope, path: string, value: Buffer): Change[] {
   const node = scope.view.get(path);
   if (node === undefined) return createNode(scope, path, value);
-  demand(scope.caller, node, WRITE);
+  demand(scope, path, node, WRITE);
   demandRoom(scope, node, value.length - node.value.length);
   scope.view.edit(path, (edited) => {
     edited.value = value;
   });
-  return [{ path, before: node.permissions, after: node.permissions, exact: false }];
+  return [changeOf(scope, path, node.permissions)];
 }
 
 /** Makes a node, and its parents, where missing; one that is there stays as it is, which nobody is told of. */
 export function makeNode(scope: Scope, path: string): Change[] {
   const node = scope.view.get(path);
   if (node === undefined) return createNode(scope, path, EMPTY);
-  demand(scope.caller, node, WRITE);
+  demand(scope, path, node, WRITE);
   return [];
 }
 
@@ -60,19 +63,22 @@ export function makeNode(scope: Scope, path: string): Change[] {
 export function removeNode(scope: Scope, path: string): Change[] {
   const node = scope.view.get(path);
   if (node === undefined) {
-    const parent = scope.view.get(parentPath(path)!);
-    if (parent === undefined) throw missing(scope, path, WRITE);
-    demand(scope.caller, parent, WRITE);
+    const refusal = missing(scope, path, WRITE);
+    if (refusal.code !== 'ENOENT' || scope.view.get(parentPath(path)!) === undefined) throw refusal;
     return [];
   }
-  demand(scope.caller, node, WRITE);
+  demand(scope, path, node, WRITE);
   if (path === '/') throw new XenstoreError('EINVAL');
   // Only so in a transaction that touched the node before others removed it with its parent: it cannot succeed.
-  if (scope.view.get(parentPath(path)!) === undefined) throw new XenstoreError('EAGAIN');
-  return scope.view.remove(path).map(([at, { permissions }]) => ({
+  const parent = scope.view.get(parentPath(path)!);
+  if (parent === undefined) throw new XenstoreError('EINVAL');
+  const removed = scope.view.remove(path);
+  const lists = new Map(
+    [...removed, [parentPath(path)!, parent] as const].map(([at, n]) => [at, n.permissions]),
+  );
+  return removed.map(([at, { permissions }]) => ({
     path: at,
-    before: permissions,
-    after: undefined,
+    visibleBy: [permissions, lists.get(parentPath(at)!)],
     exact: at !== path,
   }));
 }
@@ -86,18 +92,23 @@ export function setNodePermissions(scope: Scope, path: string, permissions: Perm
   scope.view.edit(path, (edited) => {
     edited.permissions = permissions;
   });
-  return [{ path, before, after: permissions, exact: false }];
+  return [changeOf(scope, path, before, permissions)];
+}
+
+function changeOf({ view }: Scope, path: string, ...visibleBy: Permissions[]): Change {
+  const parent = view.peek(parentPath(path) ?? '/');
+  return { path, visibleBy: [...visibleBy, parent?.permissions], exact: false };
 }
 
 function createNode(scope: Scope, path: string, value: Buffer): Change[] {
   const { view, caller } = scope;
   const [parent, ...paths] = pathsToMake(view, path);
   const above = view.get(parent)!;
-  demand(caller, above, WRITE);
+  demand(scope, path, above, WRITE);
   const permissions = inheritPermissions(caller, above.permissions);
   demandRoomForNew(scope, above, permissions, paths, value);
   for (const at of paths) view.create(at, permissions, at === path ? value : EMPTY);
-  return [{ path, before: undefined, after: permissions, exact: false }];
+  return [changeOf(scope, path, permissions)];
 }
 
 /** The nearest node that exists, then all that are missing below it down to `path`. */
@@ -113,17 +124,22 @@ function pathsToMake(view: TreeView, path: string): [existing: string, ...missin
 function lookUp(scope: Scope, path: string, rights: number): Node {
   const node = scope.view.get(path);
   if (node === undefined) throw missing(scope, path, rights);
-  demand(scope.caller, node, rights);
+  demand(scope, path, node, rights);
   return node;
 }
 
-function demand(caller: Caller, node: Node, rights: number): void {
-  if ((rightsOf(caller, node.permissions) & rights) !== rights) throw new XenstoreError('EACCES');
+function demand({ view, caller }: Scope, path: string, node: Node, rights: number): void {
+  if ((rightsOf(caller, node.permissions) & rights) === rights) return;
+  // xenstored looks there too, which makes a transaction one that has.
+  view.get(parentPath(path) ?? '/');
+  throw new XenstoreError('EACCES');
 }
 
-/** That a node does not exist is only for those to know who could see it above; others are just refused. */
+/**
+ * That a node does not exist is only for those to know who could see it above; others are just refused. A
+ * transaction has looked at all above it then, whoever asks.
+ */
 function missing({ view, caller }: Scope, path: string, rights: number): XenstoreError {
-  if (caller.privileged) return new XenstoreError('ENOENT');
   const [existing] = pathsToMake(view, path);
   const seen = rightsOf(caller, view.get(existing)!.permissions) & rights;
   return new XenstoreError(seen ? 'ENOENT' : 'EACCES');
@@ -144,7 +160,7 @@ function demandRoomForNew(
 ): void {
   const { view, caller, quota } = scope;
   if (caller.privileged) return;
-  if (view.usage(caller.domain).nodes + paths.length > quota.nodes) throw new XenstoreError('ENOSPC');
+  if (!view.hasRoom(caller.domain, paths.length, quota.nodes)) throw new XenstoreError('ENOSPC');
   const names = paths.map((path) => nameSize(baseName(path)));
   const growthAbove = names[0]!;
   demandSize(scope, above.size + growthAbove);
@@ -159,12 +175,16 @@ function demandRoomForNew(
   demandMemory(scope, caller.domain, memory);
 }
 
-function demandSize({ quota }: Scope, size: number): void {
-  if (size >= quota.nodeSize) throw new XenstoreError('ENOSPC');
+function demandSize({ view, quota }: Scope, size: number): void {
+  if (size < quota.nodeSize) return;
+  view.spoil();
+  throw new XenstoreError('ENOSPC');
 }
 
 /** Only growth can be too much: a domain over its quota must be able to make its nodes smaller. */
 function demandMemory({ view, quota }: Scope, payer: Domain | undefined, growth: number): void {
   if (payer === undefined || payer.domid === 0 || growth <= 0) return;
-  if (view.usage(payer).memory + growth > quota.memory) throw new XenstoreError('ENOMEM');
+  if (view.memoryOf(payer) + growth <= quota.memory) return;
+  view.spoil();
+  throw new XenstoreError('ENOMEM');
 }

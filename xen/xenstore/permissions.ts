@@ -4,7 +4,7 @@
  */
 import type { Caller, Domain, Domains } from './domains.js';
 import { XenstoreError } from './errors.js';
-import { leadingDomid } from './number.js';
+import { wholeDomid } from './number.js';
 
 /** None, read, write, both. */
 export type Access = 'n' | 'r' | 'w' | 'b';
@@ -25,6 +25,11 @@ export const OWNER = 4;
 const ALL = READ | WRITE | OWNER;
 
 const RIGHTS: Readonly<Record<Access, number>> = { n: 0, r: READ, w: WRITE, b: READ | WRITE };
+
+/** Whether what has these permissions, if it is there at all, may be read. */
+export function canRead(caller: Caller, permissions: Permissions | undefined): boolean {
+  return permissions !== undefined && (rightsOf(caller, permissions) & READ) !== 0;
+}
 
 export function rightsOf(caller: Caller, permissions: Permissions): number {
   if (caller.privileged) return ALL;
@@ -59,8 +64,12 @@ export function inheritPermissions(caller: Caller, parent: Permissions): Permiss
 }
 
 function parsePermission(entry: string, domains: Domains): Permission {
-  const match = /^([nrwb])(\s*[+-]?\d+)$/.exec(entry);
-  if (match === null) throw new XenstoreError('EINVAL');
-  const domid = leadingDomid(match[2]!);
-  return { access: match[1] as Access, domid, domain: domains.find(domid) };
+  const access = entry.slice(0, 1);
+  const domid = wholeDomid(entry.slice(1));
+  if (!isAccess(access) || domid === undefined) throw new XenstoreError('EINVAL');
+  return { access, domid, domain: domains.find(domid) };
+}
+
+function isAccess(text: string): text is Access {
+  return text in RIGHTS;
 }

@@ -1,5 +1,5 @@
-import { type Store, XenstoreConnection } from './connection.js';
-import { control } from './control.js';
+import { type Backlog, type Store, XenstoreConnection } from './connection.js';
+import { type ControlContext, control } from './control.js';
 import { type Caller, type Domain, Domains } from './domains.js';
 import { XenstoreError } from './errors.js';
 import {
@@ -11,7 +11,7 @@ import {
   setNodePermissions,
   writeNode,
 } from './operations.js';
-import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath } from './path.js';
+import { childPath, INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath, selfAndAncestors } from './path.js';
 import { OWNER, type Permissions, parsePermissions, rightsOf, WRITE } from './permissions.js';
 import { DEFAULT_QUOTA, type Quota } from './quota.js';
 import { Tree } from './tree.js';
@@ -39,6 +39,8 @@ export interface ConnectOptions {
    * must not throw.
    */
   readonly send: (packet: Packet) => void;
+  /** What was sent and not taken yet. Without it, all is taken at once. */
+  readonly backlog?: Backlog;
   /** The server has ended the connection, because its domain was released: nothing will be answered any more. */
   readonly onReleased?: () => void;
 }
@@ -57,8 +59,10 @@ export class XenstoreServer {
   readonly #domains: Domains;
   readonly #tree: Tree;
   readonly #watches = new Watches();
-  readonly #quota: Quota;
+  #quota: Quota;
   readonly #connections = new Map<XenstoreConnection, ConnectOptions>();
+  /** Who is here, in order of arrival: introduced domains, whatever their connections, and the tools of domain 0. */
+  readonly #arrivals = new Set<XenstoreConnection | Domain>();
   readonly #specialPermissions: Map<string, Permissions>;
   readonly #domain0: Caller;
   readonly #store: Store;
@@ -81,8 +85,9 @@ export class XenstoreServer {
   /** A new client. Its domain need not be introduced. */
   connect(options: ConnectOptions): XenstoreConnection {
     const caller = { domain: this.#domains.ensure(options.domid), privileged: options.privileged };
-    const connection = new XenstoreConnection(this.#store, caller, options.send);
+    const connection = new XenstoreConnection(this.#store, caller, options.send, options.backlog);
     this.#connections.set(connection, options);
+    if (options.domid === 0) this.#arrivals.add(connection);
     return connection;
   }
 
@@ -98,6 +103,7 @@ export class XenstoreServer {
       return;
     }
     domain.introduced = true;
+    this.#arrivals.add(domain);
     this.#fireSpecial(INTRODUCE_DOMAIN);
   }
 
@@ -114,6 +120,7 @@ export class XenstoreServer {
       onReleased?.();
     }
     this.#domains.forget(domain);
+    this.#arrivals.delete(domain);
     this.#removeNodesOf(domain);
     this.#fireSpecial(RELEASE_DOMAIN);
   }
@@ -135,6 +142,11 @@ export class XenstoreServer {
     const domain = this.#domains.introduced(domid);
     if (domain === undefined) throw new XenstoreError('ENOENT');
     domain.shutDown = false;
+  }
+
+  /** What unprivileged domains may use up now. */
+  get quota(): Quota {
+    return this.#quota;
   }
 
   isIntroduced(domid: number): boolean {
@@ -174,19 +186,39 @@ export class XenstoreServer {
 
   /** What connections may touch. */
   #face(): Store {
-    const findDomain = (domid: number) => this.#domains.find(domid);
+    const server = this;
     return {
       tree: this.#tree,
       watches: this.#watches,
       domains: this.#domains,
-      quota: this.#quota,
+      get quota() {
+        return server.#quota;
+      },
       introduce: (domid) => this.introduce(domid),
       release: (domid) => this.release(domid),
+      cameNext: (...args) => this.#cameNext(...args),
       resume: (domid) => this.resume(domid),
       isIntroduced: (domid) => this.isIntroduced(domid),
       setSpecialPermissions: (...args) => this.#setSpecialPermissions(...args),
-      control: (command, args) => control({ quota: this.#quota, findDomain }, command, args),
-      forget: (connection) => this.#connections.delete(connection),
+      control: (command, args) => control(this.#controls(), command, args),
+      forget: (connection) => {
+        this.#connections.delete(connection);
+        this.#arrivals.delete(connection);
+      },
+    };
+  }
+
+  #controls(): ControlContext {
+    return {
+      quota: this.#quota,
+      setQuota: (quota) => {
+        this.#quota = { ...this.#quota, ...quota };
+      },
+      findDomain: (domid) => this.#domains.find(domid),
+      outstanding: (domain) =>
+        this.#connectionsOf(domain)
+          .map((connection) => this.#connections.get(connection)?.backlog?.answers ?? 0)
+          .reduce((sum, answers) => sum + answers, 0),
     };
   }
 
@@ -195,7 +227,7 @@ export class XenstoreServer {
   }
 
   #apply(changes: readonly Change[]): void {
-    for (const change of changes) this.#watches.fire(change);
+    this.#watches.fire(changes);
   }
 
   #fireSpecial(name: string): void {
@@ -206,11 +238,22 @@ export class XenstoreServer {
     return [...this.#connections.keys()].filter(({ caller }) => caller.domain === domain);
   }
 
-  /** In order of their paths, so that what lies below another goes with that one. */
+  #cameNext(domid: number, connection: XenstoreConnection): boolean {
+    const arrivals = [...this.#arrivals];
+    return arrivals[arrivals.indexOf(connection) + 1] === this.#domains.introduced(domid);
+  }
+
+  /** In the order of the tree; what lies below another goes with that one. */
   #removeNodesOf(domain: Domain): void {
-    for (const path of [...domain.owned].sort()) {
+    const onTheWay = new Set([...domain.owned].flatMap((path) => [...selfAndAncestors(path)]));
+    const visit = (path: string) => {
       if (path !== '/' && domain.owned.has(path)) this.#apply(removeNode(this.#scope, path));
-    }
+      else for (const name of [...this.#tree.get(path)!.children]) descend(childPath(path, name));
+    };
+    const descend = (path: string) => {
+      if (onTheWay.has(path)) visit(path);
+    };
+    visit('/');
   }
 
   #setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void {

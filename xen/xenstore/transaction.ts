@@ -1,8 +1,9 @@
 import type { Domain } from './domains.js';
 import { XenstoreError } from './errors.js';
 import type { Change } from './operations.js';
+import { parentPath } from './path.js';
 import type { Quota } from './quota.js';
-import { type Node, type Tree, TreeView, type Usage } from './tree.js';
+import { type Node, type Tree, TreeView } from './tree.js';
 
 /**
  * What a transaction makes of the tree. There is no snapshot: each node is taken as it is when first touched and
@@ -16,11 +17,12 @@ export class Transaction extends TreeView {
   readonly #bases = new Map<string, Node | undefined>();
   /** Those changed here; undefined is removed. */
   readonly #changed = new Map<string, Node | undefined>();
-  /** What to tell watches of, in order of the first change; the value is `Change.exact`. */
+  /** What to tell watches of; the value is `Change.exact`. */
   readonly #events = new Map<string, boolean>();
   /** What is used more than in the tree. */
-  readonly #usage = new Map<Domain, Usage>();
-  #overflown = false;
+  readonly #usage = new Map<Domain, { readonly nodes: number; readonly memory: number }>();
+  /** It can no longer be committed. */
+  #spoilt = false;
 
   /** `quota` is undefined for a domain that is bound by none. */
   constructor(tree: Tree, quota: Quota | undefined) {
@@ -33,9 +35,17 @@ export class Transaction extends TreeView {
     return this.#changed.has(path) ? this.#changed.get(path) : this.#base(path);
   }
 
-  override usage(domain: Domain): Usage {
-    const { nodes, memory } = this.#usage.get(domain) ?? { nodes: 0, memory: 0 };
-    return { nodes: domain.nodes + nodes, memory: domain.memory + memory };
+  override peek(path: string): Node | undefined {
+    return this.#bases.has(path) ? this.get(path) : this.#tree.get(path);
+  }
+
+  /** As in xenstored any number, as long as there is room for one: they are counted when it is committed. */
+  override hasRoom(domain: Domain, _nodes: number, quota: number): boolean {
+    return domain.nodes < quota;
+  }
+
+  override memoryOf(domain: Domain): number {
+    return domain.memory + (this.#usage.get(domain)?.memory ?? 0);
   }
 
   /** Remembers changes for the watches, which hear of them when the transaction is committed. */
@@ -44,12 +54,14 @@ export class Transaction extends TreeView {
   }
 
   /**
-   * Brings the changes into the tree and returns them, each node once. Throws, and then has done nothing:
-   * `EAGAIN` when somebody else has changed a node touched, or an owner named here has ended, `ENOMEM` when there were too many of them, `ENOSPC`
-   * when the nodes made are by now too many.
+   * Brings the changes into the tree and returns them, each node once, in order of when they were first touched.
+   * Throws, and then has done nothing: `EAGAIN` when somebody else has changed a node touched, or an owner named
+   * here has ended; `ENOMEM` when it touched too many nodes or something did not fit; `ENOSPC` when the nodes made
+   * are by now too many.
    */
   commit(): Change[] {
-    if (this.#overflown) throw new XenstoreError('ENOMEM');
+    if (this.#spoilt) throw new XenstoreError('ENOMEM');
+    if (this.#quota !== undefined) this.#checkQuota(this.#quota);
     for (const [path, base] of this.#bases) {
       if (this.#tree.get(path) !== base) throw new XenstoreError('EAGAIN');
     }
@@ -57,9 +69,11 @@ export class Transaction extends TreeView {
       // Given to a domain that has ended since: all it owned has been removed, and this would stay for ever.
       if (node?.owner?.ended) throw new XenstoreError('EAGAIN');
     }
-    if (this.#quota !== undefined) this.#checkQuota(this.#quota);
-    for (const [path, node] of this.#changed) this.#tree.replace(path, node);
-    return this.#outcome();
+    return [...this.#bases.keys()].flatMap((path) => (this.#changed.has(path) ? this.#commit(path) : []));
+  }
+
+  override spoil(): void {
+    this.#spoilt = true;
   }
 
   protected override own(path: string): Node {
@@ -88,7 +102,7 @@ export class Transaction extends TreeView {
   #base(path: string): Node | undefined {
     if (this.#bases.has(path)) return this.#bases.get(path);
     if (this.#quota !== undefined && this.#bases.size >= this.#quota.transactionNodes) {
-      this.#overflown = true;
+      this.spoil();
       throw new XenstoreError('ENOSPC');
     }
     const node = this.#tree.get(path);
@@ -106,13 +120,14 @@ export class Transaction extends TreeView {
     }
   }
 
-  #outcome(): Change[] {
-    const changes: Change[] = [];
-    for (const [path, exact] of this.#events) {
-      const before = this.#bases.get(path)?.permissions;
-      const after = this.#changed.get(path)?.permissions;
-      if (before !== undefined || after !== undefined) changes.push({ path, exact, before, after });
-    }
-    return changes;
+  /** Who may hear of a node is decided as soon as it is in place, when others may not be yet: xenstored's way. */
+  #commit(path: string): Change[] {
+    const node = this.#changed.get(path);
+    this.#tree.replace(path, node);
+    const exact = this.#events.get(path);
+    if (exact === undefined) return [];
+    const before = this.#bases.get(path)?.permissions;
+    const now = node && [node.permissions, this.#tree.get(parentPath(path) ?? '/')?.permissions];
+    return [{ path, exact, visibleBy: [before, ...(now ?? [])] }];
   }
 }

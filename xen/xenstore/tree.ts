@@ -65,19 +65,20 @@ export function nameSize(name: string): number {
   return name.length + 1;
 }
 
-/** What a domain uses, as a view sees it. */
-export interface Usage {
-  readonly nodes: number;
-  readonly memory: number;
-}
-
 /**
  * The nodes as somebody sees them: everybody the {@link Tree}, a transaction what it makes of the tree. Keeps
  * account of what each owner uses. Whether a change is allowed has been decided before it comes here.
  */
 export abstract class TreeView {
   abstract get(path: string): Node | undefined;
-  abstract usage(domain: Domain): Usage;
+  /** As `get`, but it does not count as having looked. */
+  abstract peek(path: string): Node | undefined;
+  /** Whether the domain may have so many more nodes. */
+  abstract hasRoom(domain: Domain, nodes: number, quota: number): boolean;
+  /** Bytes that the domain uses. */
+  abstract memoryOf(domain: Domain): number;
+  /** A change was begun and refused: what came before it in a transaction is not to be had without it. */
+  abstract spoil(): void;
   /** A node at `path` that may be changed in place; there has to be one. */
   protected abstract own(path: string): Node;
   protected abstract set(path: string, node: Node | undefined): void;
@@ -107,7 +108,7 @@ export abstract class TreeView {
     this.account(path, node, 1);
   }
 
-  /** Removes a node with all that is below it; returns what went, each node before its children. */
+  /** Removes a node with all that is below it; returns what went, each node after its children. */
   remove(path: string): [path: string, node: Node][] {
     const removed = [...this.#subtree(path)];
     for (const [at, node] of removed) {
@@ -126,8 +127,8 @@ export abstract class TreeView {
   *#subtree(path: string): Generator<[string, Node]> {
     const node = this.get(path);
     if (node === undefined) return;
-    yield [path, node];
     for (const name of node.children) yield* this.#subtree(childPath(path, name));
+    yield [path, node];
   }
 }
 
@@ -151,9 +152,20 @@ export class Tree extends TreeView {
     return this.#nodes.get(path);
   }
 
-  override usage(domain: Domain): Usage {
-    return domain;
+  override peek(path: string): Node | undefined {
+    return this.get(path);
   }
+
+  override hasRoom(domain: Domain, nodes: number, quota: number): boolean {
+    return domain.nodes + nodes <= quota;
+  }
+
+  override memoryOf({ memory }: Domain): number {
+    return memory;
+  }
+
+  /** Here nothing is begun that is not done. */
+  override spoil(): void {}
 
   /** Puts a node that a transaction has made or changed into its place, or with undefined takes it away. */
   replace(path: string, node: Node | undefined): void {

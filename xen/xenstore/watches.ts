@@ -2,7 +2,7 @@ import type { Caller } from './domains.js';
 import { XenstoreError } from './errors.js';
 import type { Change } from './operations.js';
 import { homePath, isRelative, resolveWatchPath, selfAndAncestors } from './path.js';
-import { type Permissions, READ, rightsOf } from './permissions.js';
+import { canRead, type Permissions } from './permissions.js';
 import { PAYLOAD_MAX } from './wire.js';
 
 /** Who registers watches: a connection. */
@@ -27,6 +27,11 @@ export class Watch {
     relative: boolean,
   ) {
     this.#prefix = relative ? homePath(watcher.caller.domain.domid).length + 1 : 0;
+  }
+
+  /** Whether its events cannot be told from those of another watch. */
+  saysTheSame(other: Watch): boolean {
+    return other.watcher === this.watcher && other.token === this.token && other.#prefix === this.#prefix;
   }
 
   /** Tells the watcher of `path`. An event too long for a packet is lost. */
@@ -76,18 +81,20 @@ export class Watches {
   }
 
   /**
-   * Tells of a change the watches at its path and above, in order of registration; of a node that went along with
-   * one above it, only the watches on just that node. A domain without privileges hears of it if it could read
-   * the node before or can now.
+   * Tells of each change the watches at its path and above, in order of registration; of a node that went along
+   * with one above it, only the watches on just that node. Whoever would be told the same twice is told once.
    */
-  fire({ path, before, after, exact }: Change): void {
+  fire(changes: readonly Change[]): void {
     if (this.#byPath.size === 0) return;
-    const at = exact ? [path] : [...selfAndAncestors(path)];
-    const concerned = at.flatMap((each) => this.#byPath.get(each) ?? []);
-    concerned.sort((a, b) => a.order - b.order);
-    for (const watch of concerned) {
-      const { caller } = watch.watcher;
-      if (canRead(caller, before) || canRead(caller, after)) watch.notify(path);
+    for (const { path, exact, visibleBy } of changes) {
+      const at = exact ? [path] : [...selfAndAncestors(path)];
+      const concerned = at.flatMap((each) => this.#byPath.get(each) ?? []);
+      concerned.sort((a, b) => a.order - b.order);
+      const mayHear = ({ watcher }: Watch) => visibleBy.some((list) => canRead(watcher.caller, list));
+      const audience = concerned.filter(mayHear);
+      for (const [index, watch] of audience.entries()) {
+        if (!audience.slice(0, index).some((earlier) => earlier.saysTheSame(watch))) watch.notify(path);
+      }
     }
   }
 
@@ -111,8 +118,4 @@ export class Watches {
     own.delete(watch);
     if (own.size === 0) this.#byWatcher.delete(watch.watcher);
   }
-}
-
-function canRead(caller: Caller, permissions: Permissions | undefined): boolean {
-  return permissions !== undefined && (rightsOf(caller, permissions) & READ) !== 0;
 }

@@ -114,8 +114,8 @@ describe('the life of a domain', () => {
     server.release(5);
     expect(admin.takeEvents()).toEqual([
       '/local/domain/5 t',
-      '/shared/of-5 t',
       '/shared/of-5/of-6 t',
+      '/shared/of-5 t',
       '@releaseDomain t',
     ]);
     expect(server.directory('/shared')).toEqual(['of-0']);
@@ -308,6 +308,7 @@ describe('quotas', () => {
     transactions: 1,
     transactionNodes: 5,
     permissions: 2,
+    outstanding: 20,
     nodeSize: 64,
     memory: 400,
   };
@@ -406,17 +407,44 @@ describe('quotas', () => {
 
 describe('CONTROL', () => {
   test('help tells of every command', () => {
-    expect(admin.ask(XS_CONTROL, 'help\0')).toBe('help\nquota [<domid>]\n\0');
+    expect(admin.ask(XS_CONTROL, 'help\0')).toBe('quota\t[set <name> <val>|<domid>]\nhelp\t\n\0');
   });
 
-  test('quota tells what a domain may use up', () => {
-    expect(admin.ask(XS_CONTROL, 'quota\0')).toMatch(
-      /^Quota of a domain:\nnodes +: +1000\nwatches +: +128\n/,
-    );
+  test('quota tells what a domain may use up, as xenstored does', () => {
+    expect(admin.ask(XS_CONTROL, 'quota\0')?.split('\n')).toEqual([
+      'Quota settings:',
+      'nodes            :     1000 Nodes per domain',
+      'watches          :      128 Watches per domain',
+      'transactions     :       10 Transactions per domain',
+      'outstanding      :       20 Outstanding requests per domain',
+      'transaction-nodes:     1024 Max. number of accessed nodes per transaction',
+      'memory           :  2621440 Total Xenstore memory per domain (error level)',
+      'node-size        :     2048 Max. size of a node',
+      'path-max         :     2048 Max. length of a node path',
+      'permissions      :        5 Max. number of permissions per node',
+      '\0',
+    ]);
+  });
+
+  test('quota set holds from then on, for every domain', () => {
+    const guest = newDomain(server, 5);
+    expect(guest.write('a', '')).toBe('OK');
+    expect(admin.ask(XS_CONTROL, 'quota\0set\0nodes\x002\0')).toBe('OK\0');
+    expect(guest.write('b', '')).toBe('ENOSPC');
+    expect(guest.write('a', 'x')).toBe('OK');
+    expect(admin.ask(XS_CONTROL, 'quota\0')).toContain('nodes            :        2 ');
   });
 
   test.each([
     ['quota\x0099\0', 'ENOENT'],
+    ['quota\0set\0nodes\0', 'EINVAL'],
+    ['quota\0set\0bogus\x001\0', 'EINVAL'],
+    ['quota\0set\0nodes\x00x\0', 'EINVAL'],
+    ['quota\0set\0nodes\x000\0', 'EINVAL'],
+    ['quota\0set\0nodes\x001\x002\0', 'EINVAL'],
+    ['quota\x005\x006\0', 'EINVAL'],
+    ['help\0x\0', 'EINVAL'],
+    ['check\0', 'EINVAL'],
     ['bogus\0', 'EINVAL'],
     ['\0', 'EINVAL'],
     ['', 'EINVAL'],
@@ -439,11 +467,16 @@ test('an answer over 4096 bytes is E2BIG, one of 4096 is not', () => {
   expect(admin.directory('/d')).toBe('E2BIG');
 });
 
-test('RELEASE is answered before its events', () => {
-  server.introduce(5);
+test.each([
+  ['before', true],
+  ['after', false],
+])('RELEASE is answered %s its events, if the domain came right after who asks: %p', (_, isNext) => {
   const order: number[] = [];
   const connection = server.connect({ domid: 0, privileged: true, send: ({ type }) => order.push(type) });
+  if (!isNext) new Requester(server);
+  server.introduce(5);
   connection.handle({ type: 4, reqId: 1, txId: 0, payload: Buffer.from('@releaseDomain\0t\0') });
+  order.length = 0;
   connection.handle({ type: XS_RELEASE, reqId: 2, txId: 0, payload: Buffer.from('5\0') });
-  expect(order).toEqual([4, 15, XS_RELEASE, 15]);
+  expect(order).toEqual(isNext ? [XS_RELEASE, 15] : [15, XS_RELEASE]);
 });
