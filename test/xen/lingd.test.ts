@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { allocatePages, closeFd, connectUnix, createEventFd, mapPages, sendWithFds } from '#native';
 import { encodeNumbers, HYPERCALL_GRANT, HYPERCALL_HELLO, HYPERCALL_MAP } from '#xen/hypercall';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
-import { encodePacket, XS_READ } from '#xen/xenstore/wire';
+import { encodePacket, XS_CONTROL, XS_READ } from '#xen/xenstore/wire';
 import { Box, LINGD } from '../support/box';
 import { descriptorsOf, eventually, processesWith } from '../support/residue';
 import { type Ended, run } from '../support/run';
@@ -131,11 +131,54 @@ describe('by hand', () => {
     ['--linger', '-1'],
     ['--linger', ''],
     ['--rundir'],
+    ['--quota'],
+    ['--quota', ''],
+    ['--quota', 'nodes'],
+    ['--quota', 'nodes='],
+    ['--quota', 'nodes=many'],
+    ['--quota', 'nodes=-1'],
+    ['--quota', 'nodes=0'],
+    ['--quota', 'nodes=1.5'],
+    ['--quota', 'nodes=2147483648'],
+    ['--quota', 'nodes=1', '--quota', 'bogus=1'],
     ['extra'],
   ])('status 2 and help for %s', async (...args) => {
     const { status, stderr } = await runLingd(...args);
     expect(status).toBe(2);
     expect(stderr).toContain('Usage: lingd');
+  });
+
+  test('--quota says what a domain may use up, each thing by its own', async () => {
+    const settings = ['nodes=6', 'watches=1', 'transactions=1', 'outstanding=3', 'transaction-nodes=4'];
+    settings.push('memory=100000', 'node-size=100', 'permissions=1');
+    const lingd = await box.lingd(...settings.flatMap((setting) => ['--quota', setting]));
+    const tool = box.client('socket');
+    const { payload } = await tool.request(XS_CONTROL, Buffer.from('quota\0'));
+    for (const setting of settings) {
+      const [name, value] = setting.split('=') as [string, string];
+      expect(payload.toString()).toMatch(new RegExp(`^${name} *: *${value} `, 'm'));
+    }
+    const { xenstore } = await join();
+    await xenstore.write('data/a', 'x'.repeat(60));
+    await expect(xenstore.write('data/a', 'x'.repeat(100))).rejects.toMatchObject({ code: 'ENOSPC' });
+    await expect(xenstore.setPerms('data/a', ['n1', 'r0'])).rejects.toMatchObject({ code: 'ENOSPC' });
+    const nodes = ['b', 'c', 'd', 'e', 'f'].map((name) =>
+      xenstore.mkdir(`data/${name}`).then(
+        () => 'OK',
+        ({ code }) => code,
+      ),
+    );
+    expect((await Promise.all(nodes)).at(-1)).toBe('ENOSPC');
+    const watches = ['b', 'c', 'd'].map((path) =>
+      xenstore
+        .watch(path, () => {})
+        .then(
+          () => 'OK',
+          ({ code }) => code,
+        ),
+    );
+    expect((await Promise.all(watches)).at(-1)).toBe('E2BIG');
+    await end(lingd);
   });
 
   test('status 2 for a senseless LINGD_LINGER', async () => {

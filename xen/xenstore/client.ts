@@ -98,7 +98,10 @@ export class XenstoreClient {
       return wire.splitStrings(await this.#ask(wire.XS_DIRECTORY, text(path), tx));
     } catch (error) {
       if (codeOf(error) !== 'E2BIG') throw error;
-      return this.#directoryInParts(path, tx);
+      return this.#directoryInParts(path, tx).catch((partError: unknown) => {
+        // oxenstored has no request for parts: that it is too big is all there is to say.
+        throw codeOf(partError) === 'ENOSYS' ? error : partError;
+      });
     }
   }
 

@@ -17,16 +17,21 @@ export function homePath(domid: number): string {
 /** The absolute path that `text` names when domain `domid` says it; `EINVAL` when it is none. */
 export function resolvePath(text: string, domid: number): string {
   if (isSpecial(text)) throw new XenstoreError('EINVAL');
-  const path = isRelative(text) ? `${homePath(domid)}/${text}` : text;
+  const path = absolutePath(text, domid);
   if (!isWellFormed(text) || tooLong(path)) throw new XenstoreError('EINVAL');
   return path;
 }
 
-/** As {@link resolvePath}, but the name of an event such as `@releaseDomain` is a path too. */
+/** As {@link resolvePath}, but the name of an event such as `@releaseDomain` is a path too, whatever it is made of. */
 export function resolveWatchPath(text: string, domid: number): string {
   if (!isSpecial(text)) return resolvePath(text, domid);
-  if (!isWellFormed(text) || tooLong(text)) throw new XenstoreError('EINVAL');
+  if (tooLong(text)) throw new XenstoreError('EINVAL');
   return text;
+}
+
+/** What `text` stands for when domain `domid` says it, be it a path or not. */
+export function absolutePath(text: string, domid: number): string {
+  return isRelative(text) ? `${homePath(domid)}/${text}` : text;
 }
 
 /** Whether `text` names an event instead of a node. */

@@ -1,7 +1,7 @@
 import type { Caller } from './domains.js';
 import { XenstoreError } from './errors.js';
 import type { Change } from './operations.js';
-import { homePath, isRelative, resolveWatchPath, selfAndAncestors } from './path.js';
+import { absolutePath, homePath, isRelative, resolveWatchPath, selfAndAncestors } from './path.js';
 import { canRead, type Permissions } from './permissions.js';
 import { PAYLOAD_MAX } from './wire.js';
 
@@ -66,7 +66,7 @@ export class Watches {
 
   /** Takes back the watch of that path, said absolutely or relatively, and token; `ENOENT` when there is none. */
   remove(watcher: Watcher, text: string, token: string): Watch {
-    const path = resolveWatchPath(text, watcher.caller.domain.domid);
+    const path = absolutePath(text, watcher.caller.domain.domid);
     const watch = this.#find(watcher, path, token);
     if (watch === undefined) throw new XenstoreError('ENOENT');
     this.#drop(watch);
