@@ -7,23 +7,25 @@
  *
  * Documentation of the functions and of the options is Erlang's.
  */
-import { badarg, ErlangExit } from '../actors/errors.js';
+import { badarg } from '../actors/errors.js';
 import type { Pid, Port } from '../actors/identifiers.js';
 import { isTuple, type List } from '../actors/term.js';
 import { isLocal, isPortNumber } from '../ports/inet/address.js';
 import { ACCEPT, type Answer, CONNECT, OPEN, RECV, SHUTDOWN } from '../ports/inet/operations.js';
 import { type IoData, toBytes } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
+import { close as closeSocket, type Host, type Socket, type SocketOption } from './inet.js';
+import { handOver } from './inet-hand-over.js';
+import { ask, askLater } from './inet-request.js';
 import {
-  ask,
-  askLater,
-  close as closeSocket,
-  type Host,
-  handOver,
-  type Socket,
-  type SocketOption,
-} from './inet.js';
-import { checkTimeout, discard, isMessageOf, openSocket, parseOpening, resolve } from './inet-socket.js';
+  checkTimeout,
+  discard,
+  exitBadarg,
+  isMessageOf,
+  openSocket,
+  parseOpening,
+  resolve,
+} from './inet-socket.js';
 import type { Done, Result } from './result.js';
 
 type Timeout = number | 'infinity';
@@ -88,8 +90,10 @@ export async function connect(
 ): Promise<Result<Socket>> {
   checkTimeout(timeout);
   const opening = parseOpening(options, host);
-  if (!isPortNumber(port)) throw new ErlangExit('badarg');
-  if (options.some((option) => isTuple(option) && option[0] === 'backlog')) throw new ErlangExit('badarg');
+  if (!isPortNumber(port)) throw exitBadarg('a port is a number from 0 to 65535');
+  if (options.some((option) => isTuple(option) && option[0] === 'backlog')) {
+    throw exitBadarg('the option backlog is for listen');
+  }
   const { family, ip: localAddress, port: localPort } = opening;
   const started = Date.now();
   let target: object;
@@ -145,7 +149,8 @@ export async function shutdown(
   socket: Socket,
   how: 'read' | 'write' | 'read_write',
 ): Promise<Done> {
-  if (how !== 'read' && how !== 'write' && how !== 'read_write') throw badarg();
+  if (how !== 'read' && how !== 'write' && how !== 'read_write')
+    throw badarg('how is read, write or read_write');
   return ask(self, socket, SHUTDOWN, how, 'closed') as Done;
 }
 

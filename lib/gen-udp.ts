@@ -3,24 +3,25 @@
  * comes is `{udp, Socket, Address, Port, Data}`; in passive mode it is asked for with recv. Functions that may have to
  * wait are to be awaited. All take `self` first. Documentation of the functions and of the options is Erlang's.
  */
-import { badarg, ErlangExit } from '../actors/errors.js';
+import { badarg } from '../actors/errors.js';
 import type { Pid } from '../actors/identifiers.js';
 import { isTuple, type List } from '../actors/term.js';
 import { type IpAddress, isIp6, isPortNumber } from '../ports/inet/address.js';
 import { CONNECT, OPEN, RECV, SEND_TO } from '../ports/inet/operations.js';
 import { type IoData, toBytes } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
+import { close as closeSocket, type Host, type Socket, type SocketOption, sockname } from './inet.js';
+import { handOver } from './inet-hand-over.js';
+import { askLater } from './inet-request.js';
 import {
-  askLater,
-  close as closeSocket,
-  type Host,
-  handOver,
-  type Socket,
-  type SocketOption,
-  setopts,
-  sockname,
-} from './inet.js';
-import { checkTimeout, discard, isMessageOf, openSocket, parseOpening, resolve } from './inet-socket.js';
+  checkTimeout,
+  discard,
+  isMessageOf,
+  openSocket,
+  parseOpening,
+  resolve,
+  setOptions,
+} from './inet-socket.js';
 import type { Done, Result } from './result.js';
 
 type Timeout = number | 'infinity';
@@ -62,9 +63,8 @@ export async function open(
     return answer as ['error', string];
   }
   // What the system is told, as it has a socket now.
-  if (setopts(self, socket, opening.options.filter(isLater)) === 'ok') return ['ok', socket];
-  discard(self, socket);
-  throw new ErlangExit('badarg');
+  setOptions(self, socket, opening.options.filter(isLater));
+  return ['ok', socket];
 }
 
 /** Datagrams come from there only, and go there where send is given no address. */

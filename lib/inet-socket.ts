@@ -1,6 +1,7 @@
 /** What gen_tcp and gen_udp share: how the options of a socket that is to be opened are read, and its messages known. */
 import dns from 'node:dns/promises';
 import { badarg, ErlangExit } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import type { Port } from '../actors/identifiers.js';
 import { isList, isTuple } from '../actors/term.js';
 import {
@@ -36,7 +37,7 @@ const DEFAULT_BACKLOG = 5;
 
 /** The process exits with badarg for what makes no sense, as it does in Erlang. */
 export function parseOpening(options: unknown, address?: unknown): Opening {
-  if (!Array.isArray(options)) throw new ErlangExit('badarg');
+  if (!Array.isArray(options)) throw exitBadarg(`the options have to be a list, not ${formatShort(options)}`);
   let family: Family | undefined;
   let ip: unknown;
   let port: number | undefined;
@@ -56,7 +57,9 @@ export function parseOpening(options: unknown, address?: unknown): Opening {
   }
   family ??= familyOf(ip) ?? familyOf(address) ?? 'inet';
   const bound = namedIp(ip, family) ?? ip;
-  if (bound !== undefined && familyOf(bound) !== family) throw new ErlangExit('badarg');
+  if (bound !== undefined && familyOf(bound) !== family) {
+    throw exitBadarg(`${formatShort(bound)} is no address of the family ${family}`);
+  }
   return {
     family,
     ip: isIp4(bound) || isIp6(bound) ? formatIp(bound) : undefined,
@@ -86,7 +89,7 @@ export async function resolve(host: unknown, family: Family): Promise<Result<str
     return familyOf(named) === family ? ['ok', formatIp(named as IpAddress)] : ['error', 'eafnosupport'];
   }
   const text = textOf(named);
-  if (text === undefined) throw new ErlangExit('badarg');
+  if (text === undefined) throw exitBadarg(`${formatShort(host)} is no host`);
   const literal = parseIp(text);
   if (literal) return familyOf(literal) === family ? ['ok', formatIp(literal)] : ['error', 'nxdomain'];
   try {
@@ -105,9 +108,21 @@ function textOf(name: unknown): string | undefined {
 /** A socket with these options; the process exits with badarg for bad ones. */
 export function openSocket(self: Self, driver: string, options: readonly SocketOption[]): Port {
   const socket = self.open_port(['spawn_driver', driver]);
-  if (setopts(self, socket, options) === 'ok') return socket;
+  setOptions(self, socket, options);
+  return socket;
+}
+
+/** Sets options of a socket that nobody has seen yet; the process exits with badarg for bad ones. */
+export function setOptions(self: Self, socket: Port, options: readonly SocketOption[]): void {
+  if (setopts(self, socket, options) === 'ok') return;
+  const bad = options.find((option) => setopts(self, socket, [option]) !== 'ok');
   discard(self, socket);
-  throw new ErlangExit('badarg');
+  throw exitBadarg(`${formatShort(bad ?? options)} is no option of this kind of socket`);
+}
+
+/** exit(badarg), which says why. */
+export function exitBadarg(why: string): ErlangExit {
+  return new ErlangExit('badarg', `badarg: ${why}`);
 }
 
 /** Nobody has seen it yet. */

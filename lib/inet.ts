@@ -3,13 +3,13 @@
  * which comes first here.
  */
 import net from 'node:net';
-import { badarg, ErlangError } from '../actors/errors.js';
-import { is_port, Pid, type Port } from '../actors/identifiers.js';
+import { badarg } from '../actors/errors.js';
+import { is_port, type Port } from '../actors/identifiers.js';
 import { isTuple, type List, toList } from '../actors/term.js';
 import { formatIp, type IpAddress, isIp4, isIp6, parseIp, parseIp4 } from '../ports/inet/address.js';
-import { type Answer, GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from '../ports/inet/operations.js';
+import { GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from '../ports/inet/operations.js';
 import type { Self } from '../ports/self.js';
-import { passOn } from './pass-on.js';
+import { ask } from './inet-request.js';
 import type { Done, Result } from './result.js';
 
 /** A socket is a port: it can be linked, monitored, and is closed when its owner ends. */
@@ -64,38 +64,6 @@ export function close(self: Self, socket: Socket): 'ok' {
   return 'ok';
 }
 
-/**
- * Gives a socket to another process, with the messages of it that have come already; the caller has to be its owner.
- * For gen_tcp and gen_udp.
- */
-export function handOver(self: Self, socket: Socket, owner: Pid, kind: 'tcp' | 'udp'): Done {
-  if (!(owner instanceof Pid) || !is_port(socket)) throw badarg('a socket is given to a process');
-  const connected = self.port_info(socket, 'connected');
-  if (connected === 'undefined' && kind === 'tcp') return ['error', 'closed'];
-  if (isTuple(connected) && connected[1] === owner) return 'ok';
-  if (isTuple(connected) && connected[1] !== self.pid) return ['error', 'not_owner'];
-  const answer = getopts(self, socket, ['active']);
-  if (answer[0] === 'error') throw new ErlangError(['badmatch', answer]);
-  const [[, active] = []] = answer[1];
-  if (active !== false) setopts(self, socket, [['active', false]]);
-  const isNews = (message: unknown): boolean =>
-    isTuple(message) && message[1] === socket && NEWS[kind].includes(message[0]);
-  passOn(self, isNews, owner);
-  try {
-    self.port_connect(socket, owner);
-    self.unlink(socket);
-  } catch {
-    return ['error', 'closed'];
-  }
-  if (active !== false) setopts(self, socket, [['active', active]]);
-  return 'ok';
-}
-
-const NEWS: Readonly<Record<'tcp' | 'udp', readonly unknown[]>> = {
-  tcp: ['tcp', 'tcp_closed', 'tcp_error', 'tcp_passive'],
-  udp: ['udp', 'udp_error', 'udp_passive'],
-};
-
 /** An address as text, as a list of bytes. `{error, einval}` for what is none. */
 export function ntoa(address: IpAddress): List<number> | ['error', 'einval'] {
   if (!isIp4(address) && !isIp6(address)) return ['error', 'einval'];
@@ -107,34 +75,4 @@ export function parse_address(text: string | Uint8Array | List<number>): Result<
   const plain = typeof text === 'string' ? text : Buffer.from(text as Uint8Array).toString('latin1');
   const address = net.isIPv6(plain) && !plain.includes('%') ? parseIp(plain) : parseIp4(plain);
   return address ? ['ok', address] : ['error', 'einval'];
-}
-
-/** What the driver answers; `{error, einval}` where the socket is closed. */
-export function ask(
-  self: Self,
-  socket: Socket,
-  operation: number,
-  argument: unknown,
-  closed = 'einval',
-): Answer {
-  if (!is_port(socket)) throw badarg('a socket is a port');
-  if (self.port_info(socket, 'id') === 'undefined') return ['error', closed];
-  return self.port_call(socket, operation, argument) as Answer;
-}
-
-/** As {@link ask}, of what takes time: see ports/inet/operations.ts. */
-export async function askLater(
-  self: Self,
-  socket: Socket,
-  operation: number,
-  argument: unknown,
-  timeout: number | 'infinity' = 'infinity',
-): Promise<Answer> {
-  const ref = self.make_ref();
-  const at = ask(self, socket, operation, [ref, argument, timeout], 'closed');
-  if (at !== 'ok') return at;
-  const isAnswer = (message: unknown): message is [string, Port, unknown, Answer] =>
-    isTuple(message) && message[0] === 'inet_async' && message[1] === socket && message[2] === ref;
-  const [, , , answer] = (await self.receive(isAnswer, { since: ref })) as [string, Port, unknown, Answer];
-  return answer;
 }

@@ -144,7 +144,9 @@ pid_t startProgram(const Program& program, int report) {
   if (pid < 0) throw OsError("vfork", errno);
   if (launch.failedCall != nullptr) {
     waitFor(pid);
-    throw OsError(launch.failedCall, launch.error, program.file);
+    const std::string call = launch.failedCall;
+    throw OsError(launch.failedCall, launch.error,
+                  call == "execve" ? program.file : call == "chdir" ? program.directory : "");
   }
   reaper->pid = pid;
   if (const int error = startReaper(std::move(reaper))) {

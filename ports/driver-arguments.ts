@@ -8,7 +8,8 @@ import { formatShort } from '../actors/format.js';
 import { Pid } from '../actors/identifiers.js';
 import { Monitor } from '../actors/monitors.js';
 import type { AsyncJob, BusyLimits, Driver, PosixError } from './driver.js';
-import { parseLimits } from './port-options.js';
+import { LIMITS, parseLimits } from './port-options.js';
+import { isPosixName } from './posix.js';
 
 export function checkBytes(name: string, value: unknown): void {
   if (!types.isUint8Array(value)) throw wrongType(name, 'a Uint8Array', value);
@@ -46,19 +47,19 @@ export function checkMonitor(name: string, value: unknown): void {
   if (!(value instanceof Monitor)) throw wrongType(name, 'what monitor_process has answered', value);
 }
 
-/** An error without a number or a name is an unknown one. */
+/** An Error without a number or a name of the operating system's is an unknown one. */
 export function checkPosix(name: string, value: PosixError): void {
-  if (Number.isSafeInteger(value) || (typeof value === 'string' && value !== '') || isError(value)) return;
-  const { code, errno } = (Object(value) ?? {}) as NodeJS.ErrnoException;
-  if (typeof code === 'string' || Number.isSafeInteger(errno)) return;
+  if (Number.isSafeInteger(value) || isPosixName(value) || isError(value)) return;
+  const { code, errno } = Object(value) as NodeJS.ErrnoException;
+  if (isPosixName(code) || Number.isSafeInteger(errno)) return;
   throw wrongType(name, 'the number or the name of an error of the operating system, or an Error', value);
 }
 
 export function checkLimits(name: string, value: BusyLimits): BusyLimits {
   try {
-    return parseLimits(value);
+    return parseLimits(value, name);
   } catch {
-    throw new RangeError(message(name, "'disabled', or [low, high] in bytes", value));
+    throw new RangeError(message(name, LIMITS, value));
   }
 }
 

@@ -67,8 +67,9 @@ export class DriverEnd implements DriverPort {
 
   // ---- Output
 
-  output(data: Buffer): 0 | -1 {
-    checkBytes('data', data);
+  output(given: Uint8Array): 0 | -1 {
+    checkBytes('data', given);
+    const data = asBuffer(given);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
     port.bytesIn += data.length;
@@ -78,9 +79,10 @@ export class DriverEnd implements DriverPort {
     return 0;
   }
 
-  output2(header: Uint8Array, data: Buffer): 0 | -1 {
+  output2(header: Uint8Array, given: Uint8Array): 0 | -1 {
     checkBytes('header', header);
-    checkBytes('data', data);
+    checkBytes('data', given);
+    const data = asBuffer(given);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
     if (header.length === 0) return this.output(data);
@@ -96,7 +98,7 @@ export class DriverEnd implements DriverPort {
     checkInteger('skip', skip);
     const port = this.#port;
     if (!port.isOpen) return this.#ended;
-    const pieces = withoutFirst(data, skip);
+    const pieces = withoutFirst(data, skip).map(asBuffer);
     port.bytesIn += header.length;
     for (const { length } of pieces) port.bytesIn += length;
     port.tellOwner([this.id, ['data', this.#term(header, pieces)]]);
@@ -361,6 +363,11 @@ export class DriverEnd implements DriverPort {
     if (last !== undefined) term.tail = last;
     return term;
   }
+}
+
+/** As owners get bytes; the same ones. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 const GREATEST_DESCRIPTOR = 0x7fff_ffff;

@@ -40,8 +40,8 @@ export interface Driver {
   init?(): void;
   /**
    * Makes the instance behind a new port, which may be used at once. `command` is what follows the name in
-   * `{spawn, "name args"}`. What it throws, open_port raises: an ErlangError's reason, or the name of an error of the
-   * operating system in lower case; there is no port then, and no stop(). An answer that is no object, or a promise, is
+   * `{spawn, "name args"}`. What it throws, open_port raises: an ErlangError's reason, or of an Error whose `code` is the
+   * name of an error of the operating system that name in lower case; there is no port then, and no stop(). An answer that is no object, or a promise, is
    * a TypeError. When the owner dies meanwhile, the port is closed as soon as it has started.
    */
   start(port: DriverPort, command: string, options: PortOptions): DriverInstance;
@@ -148,10 +148,10 @@ export interface DriverPort {
 
   // ---- Output. 0, or -1 when the port has ended. Lost when the owner is dead, or the port is closing.
 
-  /** driver_output, driver_output_binary: `{Port, {data, Data}}` to the owner, as a binary or a list as the port was opened. */
-  output(data: Buffer): 0 | -1;
+  /** driver_output, driver_output_binary: `{Port, {data, Data}}` to the owner, as a Buffer or a list as the port was opened. */
+  output(data: Uint8Array): 0 | -1;
   /** driver_output2: with the bytes of `header` as a list in front of the data, also where those are a binary. */
-  output2(header: Uint8Array, data: Buffer): 0 | -1;
+  output2(header: Uint8Array, data: Uint8Array): 0 | -1;
   /** driver_outputv: as output2, of several pieces, without their first `skip` bytes. */
   outputv(header: Uint8Array, data: readonly Uint8Array[], skip?: number): 0 | -1;
   /** erl_drv_output_term: any message to the owner. 1 when there was one to take it, 0 when not, -1 when the port has ended. */
@@ -165,7 +165,10 @@ export interface DriverPort {
   failure_eof(): void;
   /** driver_failure_atom. */
   failure_atom(reason: string): void;
-  /** driver_failure_posix: the reason is the error's name in lower case. Takes its number, name, or an error that has either. */
+  /**
+   * driver_failure_posix: the reason is the error's name in lower case. Takes its number, its name, or an error that has
+   * either; numbers and Errors that are none of the operating system's are `unknown`.
+   */
   failure_posix(error: PosixError): void;
   /** driver_failure: ends the port with that reason: Erlang's integers, or any term. */
   failure(reason: Reason): void;

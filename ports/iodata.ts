@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { isList } from '../actors/term.js';
 
 /**
@@ -13,7 +14,7 @@ type IoListItem = IoData | number;
 export function toBytes(data: unknown): Uint8Array {
   if (isUint8Array(data)) return data;
   if (typeof data === 'string') return Buffer.from(data);
-  if (!Array.isArray(data)) throw badarg();
+  if (!Array.isArray(data)) throw noData(data);
   const pieces: Uint8Array[] = [];
   collect(data, pieces);
   return Buffer.concat(pieces);
@@ -52,7 +53,7 @@ function collect(data: readonly unknown[], pieces: Uint8Array[]): void {
     if (isUint8Array(item)) pieces.push(item);
     else if (typeof item === 'string') pieces.push(Buffer.from(item));
     else if (Array.isArray(item)) path.enter(item);
-    else throw badarg();
+    else throw noData(item);
   }
   endOfBytes();
 }
@@ -80,7 +81,7 @@ class Path {
   enter(items: readonly unknown[]): void {
     if (this.#stack.length >= DEEP) {
       this.#entered ??= new Set(this.#stack.map((step) => step.items));
-      if (this.#entered.has(items)) throw badarg();
+      if (this.#entered.has(items)) throw badarg('the data contain themselves');
       this.#entered.add(items);
     }
     this.#stack.push({ items, next: 0 });
@@ -90,6 +91,10 @@ class Path {
     const left = this.#stack.pop();
     if (left) this.#entered?.delete(left.items);
   }
+}
+
+function noData(item: unknown): Error {
+  return badarg(`data are bytes, text, or lists of these and of bytes as numbers, not ${formatShort(item)}`);
 }
 
 function isByte(item: unknown): item is number {

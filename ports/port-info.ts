@@ -1,4 +1,5 @@
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { type List, list } from '../actors/term.js';
 import type { PortObject } from './port.js';
 
@@ -50,7 +51,7 @@ const SUMMARY: readonly PortInfoItem[] = [
  * `registered_name`: the answer is the empty list, a quirk of Erlang's that programs match on. Raises badarg.
  */
 export function portInfo(port: PortObject | undefined, item: unknown): unknown {
-  if (item !== undefined && typeof item !== 'string') throw badarg();
+  if (item !== undefined && typeof item !== 'string') throw noItem(port, item);
   if (port === undefined) return 'undefined';
   if (item === undefined) {
     const listed = SUMMARY.map((key): [string, unknown] => [key, ITEMS[key](port)]);
@@ -59,6 +60,10 @@ export function portInfo(port: PortObject | undefined, item: unknown): unknown {
   if (item === 'registered_name' && port.registeredName === undefined) return list();
   if (Object.hasOwn(ITEMS, item)) return [item, ITEMS[item as PortInfoItem](port)];
   const further = port.driverInfo();
-  if (!Object.hasOwn(further, item)) throw badarg();
+  if (!Object.hasOwn(further, item)) throw noItem(port, item);
   return [item, further[item]];
+}
+
+function noItem(port: PortObject | undefined, item: unknown): Error {
+  return badarg(`port_info has no item ${formatShort(item)}${port ? ` of driver ${port.driver.name}` : ''}`);
 }

@@ -1,4 +1,5 @@
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { parseOptions, parsePair } from '../actors/options.js';
 import type { BusyLimits, Driver } from './driver.js';
 
@@ -108,7 +109,7 @@ export function parsePortOptions(
     const [key, value] = typeof option === 'string' ? [option, true] : parsePair(option);
     if (typeof key !== 'string') throw badarg('an option has to be a name, or [name, value]');
     if (Object.hasOwn(OPTIONS, key)) {
-      OPTIONS[key as keyof typeof OPTIONS](parsed, value);
+      OPTIONS[key as keyof typeof OPTIONS](parsed, value, key);
       if (FOR_PROGRAMS.includes(key) && !driver.options?.includes(key)) {
         throw badarg(`the option ${key} is for programs`);
       }
@@ -135,27 +136,27 @@ const OPTIONS = {
     to.packet = 0;
   }),
   packet: (to: Parsed, value: unknown) => {
-    check(value === 1 || value === 2 || value === 4);
+    check(value === 1 || value === 2 || value === 4, 'packet', '1, 2 or 4', value);
     to.packet = value;
   },
   line: (to: Parsed, value: unknown) => {
-    check(Number.isSafeInteger(value) && (value as number) > 0);
+    check(Number.isSafeInteger(value) && (value as number) > 0, 'line', 'a positive number of bytes', value);
     to.line = value as number;
   },
   cd: (to: Parsed, value: unknown) => {
-    check(isText(value));
+    check(isText(value), 'cd', TEXT, value);
     to.cd = value;
   },
   env: (to: Parsed, value: unknown) => {
-    check(Array.isArray(value));
+    check(Array.isArray(value), 'env', VARIABLES, value);
     to.env = Array.from(value, parseVariable);
   },
   args: (to: Parsed, value: unknown) => {
-    check(Array.isArray(value) && value.every(isText));
+    check(Array.isArray(value) && value.every(isText), 'args', `a list of ${TEXT}`, value);
     to.args = [...value];
   },
   arg0: (to: Parsed, value: unknown) => {
-    check(isText(value));
+    check(isText(value), 'arg0', TEXT, value);
     to.arg0 = value;
   },
   exit_status: flag((to) => {
@@ -188,43 +189,47 @@ const OPTIONS = {
   // For Windows.
   overlapped_io: flag(() => {}),
   parallelism: (to: Parsed, value: unknown) => {
-    check(typeof value === 'boolean');
+    check(typeof value === 'boolean', 'parallelism', 'a boolean', value);
     to.parallelism = value;
   },
   busy_limits_port: (to: Parsed, value: unknown) => {
     // Other than those of the messages: here the low one gives way.
-    to.busyLimitsPort = value === 'disabled' ? value : lowered(parsePair(value));
+    to.busyLimitsPort = parseLimits(value, 'busy_limits_port', 'the low one');
   },
   busy_limits_msgq: (to: Parsed, value: unknown) => {
-    to.busyLimitsMsgq = parseLimits(value);
+    to.busyLimitsMsgq = parseLimits(value, 'busy_limits_msgq');
   },
 };
 
-function flag(set: (to: Parsed) => void): (to: Parsed, value: unknown) => void {
-  return (to, value) => {
-    check(value === true);
+/** An option without a value. */
+function flag(set: (to: Parsed) => void): (to: Parsed, value: unknown, key: string) => void {
+  return (to, value, key) => {
+    check(value === true, key, 'given alone', value);
     set(to);
   };
 }
 
 function parseVariable(entry: unknown): readonly [Text, Text | false] {
-  const [name, value] = parsePair(entry);
-  check(isText(name) && !Buffer.from(name).includes('='));
-  check(value === false || isText(value));
+  const isPair = Array.isArray(entry) && entry.length === 2;
+  const [name, value] = isPair ? entry : [];
+  check(
+    isText(name) && !Buffer.from(name).includes('=') && (value === false || isText(value)),
+    'env',
+    VARIABLES,
+    entry,
+  );
   return [name, value];
 }
 
-/** Raises badarg. Limits the wrong way round are both the greater one, as in Erlang. */
-export function parseLimits(value: unknown): BusyLimits {
+/**
+ * Raises badarg. Limits the wrong way round are both the greater one, as in Erlang; or, where the low one gives way, both
+ * the smaller one.
+ */
+export function parseLimits(value: unknown, key: string, givesWay?: 'the low one'): BusyLimits {
   if (value === 'disabled') return value;
-  const [low, high] = parsePair(value);
-  check(isLimit(low) && isLimit(high));
-  return [low, Math.max(low, high)];
-}
-
-function lowered([low, high]: readonly unknown[]): BusyLimits {
-  check(isLimit(low) && isLimit(high));
-  return [Math.min(low, high), high];
+  const [low, high] = Array.isArray(value) && value.length === 2 ? value : [];
+  check(isLimit(low) && isLimit(high), key, LIMITS, value);
+  return givesWay ? [Math.min(low, high), high] : [low, Math.max(low, high)];
 }
 
 function isLimit(value: unknown): value is number {
@@ -235,6 +240,11 @@ export function isText(value: unknown): value is Text {
   return typeof value === 'string' || value instanceof Uint8Array;
 }
 
-function check(holds: boolean): asserts holds {
-  if (!holds) throw badarg('the value of an option of open_port is none of those that it can have');
+const TEXT = 'text or bytes';
+const VARIABLES = `a list of [name, value], each of them ${TEXT}, a value also false, and no = in a name`;
+/** What limits can be. */
+export const LIMITS = "'disabled', or [low, high] in bytes";
+
+function check(holds: boolean, key: string, what: string, value: unknown): asserts holds {
+  if (!holds) throw badarg(`the option ${key} has to be ${what}, not ${formatShort(value)}`);
 }

@@ -17,6 +17,7 @@ import { PortCallbacks } from './port-callbacks.js';
 import { portLifecycle } from './port-lifecycle.js';
 import type { PortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
+import { raisedBy } from './posix.js';
 import { isCommand, serve } from './request.js';
 
 /**
@@ -166,7 +167,7 @@ export class PortObject implements Receiver {
   control(operation: number, data: unknown, caller: Pid): ControlAnswer | Promise<ControlAnswer> {
     const bytes = toBytes(data);
     const instance = this.#instance as DriverInstance;
-    if (!instance.control) throw badarg();
+    if (!instance.control) throw badarg(`driver ${this.driver.name} has no callback control`);
     return this.callbacks.ask(
       caller,
       () => instance.control?.(operation, bytes),
@@ -176,6 +177,7 @@ export class PortObject implements Receiver {
 
   /** Raises badarg for a driver that knows no call, refuses, fails, or answers nothing. */
   call(operation: number, argument: unknown, caller: Pid): unknown {
+    if (!this.#instance?.call) throw badarg(`driver ${this.driver.name} has no callback call`);
     return this.callbacks.ask(caller, () => this.#instance?.call?.(operation, argument), checkTerm);
   }
 
@@ -242,7 +244,7 @@ export class PortObject implements Receiver {
 
   acknowledge(error: unknown): void {
     if (this.#acknowledged !== undefined) return;
-    this.#acknowledged = { error };
+    this.#acknowledged = { error: raisedBy(error) };
     this.#answerOpener();
     if (error !== undefined) this.exit('normal');
   }

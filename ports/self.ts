@@ -12,7 +12,7 @@ import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from 
 import { type PortName, parsePortName } from './port-name.js';
 import { type PortOption, parsePortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
-import { posixName } from './posix.js';
+import { raisedBy } from './posix.js';
 
 export type { PortInfo } from './port-info.js';
 export type { PortName } from './port-name.js';
@@ -59,7 +59,7 @@ export class Self<M = AnyMessage> extends Process<M> {
       try {
         return driver.start(port, parsed.command, parsedOptions);
       } catch (error) {
-        throw isPosix(error) ? new ErlangError(posixName(error), error.message) : error;
+        throw raisedBy(error);
       }
     });
     this.ensureAlive();
@@ -155,7 +155,7 @@ export class Self<M = AnyMessage> extends Process<M> {
   port_info(port: Port | string, item?: string): 'undefined' | List<PortInfo> | [string, unknown];
   port_info(port: Port | string, item?: string): unknown {
     this.ensureAlive();
-    if (!(port instanceof Port) && typeof port !== 'string') throw badarg();
+    if (!(port instanceof Port) && typeof port !== 'string') throw badarg('that is no port');
     const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
     return portInfo(id instanceof Port ? this.runtime.openPorts.get(id) : undefined, item);
   }
@@ -267,12 +267,6 @@ const NO_FLAGS: readonly CommandOption[] = [];
 
 /** A port_control answer. */
 export type Bytes = Buffer | List<number>;
-
-/** An error of the operating system, as Node raises it. */
-function isPosix(error: unknown): error is NodeJS.ErrnoException {
-  const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
-  return typeof code === 'string' && typeof errno === 'number';
-}
 
 function checkOperation(operation: unknown): void {
   if (typeof operation !== 'number' || operation >>> 0 !== operation) {

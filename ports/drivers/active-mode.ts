@@ -45,6 +45,13 @@ export class ActiveMode {
     return sum <= 0;
   }
 
+  /** Raises what it would to set these one after the other; none is set. */
+  check(actives: readonly Active[]): void {
+    const trial = new ActiveMode();
+    trial.#value = this.#value;
+    for (const active of actives) trial.set(active);
+  }
+
   /** One message has been delivered. Answers as set. */
   delivered(): boolean {
     if (this.#value === 'once') this.#value = false;

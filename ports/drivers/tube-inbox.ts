@@ -46,6 +46,11 @@ export class Inbox {
   }
 
   /** Raises badarg for a number that is too large in addition to what is left. */
+  /** As {@link ActiveMode.check}. */
+  checkActive(actives: readonly Active[]): void {
+    this.#mode.check(actives);
+  }
+
   set active(active: Active) {
     if (this.#mode.set(active)) this.#tellPassive();
   }

@@ -169,8 +169,11 @@ class Tube implements DriverInstance {
 
   // ---- Options
 
-  #set(options: unknown): void {
-    for (const option of parseTubeOptions(options)) {
+  /** All of them, or none. */
+  #set(given: unknown): void {
+    const options = parseTubeOptions(given);
+    this.#inbox.checkActive(options.flatMap(([name, value]) => (name === 'active' ? [value] : [])));
+    for (const option of options) {
       if (option[0] === 'full') this.#outbox.full = option[1];
       else this.#inbox.active = option[1];
     }

@@ -3,7 +3,7 @@ import { toList } from '../../actors/term.js';
 import type { DriverInstance, DriverPort } from '../driver.js';
 import { type Active, ActiveMode } from '../drivers/active-mode.js';
 import { type Answer, error, GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from './operations.js';
-import { type OptionTable, parseSocketOptions, SocketOptions } from './options.js';
+import { type OptionPair, type OptionTable, parseSocketOptions, SocketOptions } from './options.js';
 import { Waiters } from './waiters.js';
 
 /** What sockets of all kinds have in common: options, and whether they are active. */
@@ -40,7 +40,7 @@ export abstract class InetSocket implements DriverInstance {
       case PEERNAME:
         return this.peername();
       default:
-        throw badarg();
+        throw badarg(`a socket of ${this.kind} knows no call ${operation}`);
     }
   }
 
@@ -58,10 +58,10 @@ export abstract class InetSocket implements DriverInstance {
   /** All of them, or none. */
   #setopts(given: unknown): Answer {
     const parsed = parseSocketOptions(given, this.options.table);
-    if (parsed === undefined) return error('einval');
+    if (parsed === undefined || !this.#canSetActive(parsed)) return error('einval');
     for (const [name, value] of parsed) {
       if (name === 'active') {
-        if (!this.#setActive(value as Active)) return error('einval');
+        if (this.active.set(value as Active)) this.tell('passive');
         continue;
       }
       try {
@@ -79,9 +79,9 @@ export abstract class InetSocket implements DriverInstance {
     return 'ok';
   }
 
-  #setActive(active: Active): boolean {
+  #canSetActive(options: readonly OptionPair[]): boolean {
     try {
-      if (this.active.set(active)) this.tell('passive');
+      this.active.check(options.flatMap(([name, value]) => (name === 'active' ? [value as Active] : [])));
       return true;
     } catch {
       return false;

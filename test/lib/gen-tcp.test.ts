@@ -80,6 +80,47 @@ describe('a peer that does not read', () => {
   });
 });
 
+describe('options', () => {
+  test.each<[bad: inet.SocketOption, shown: string]>([
+    [['nodelayed', true], "[ 'nodelayed', true ]"],
+    [['packet', 3], "[ 'packet', 3 ]"],
+    ['raw', "'raw'"],
+  ])('%j is refused by name', async (bad, shown) => {
+    const message = `badarg: ${shown} is no option of this kind of socket`;
+    const refused = { name: 'ErlangExit', reason: 'badarg', message };
+    await run(async (self) => {
+      const options: inet.SocketOption[] = ['binary', bad, ['nodelay', true]];
+      await expect(gen_tcp.listen(self, 0, options)).rejects.toMatchObject(refused);
+      await expect(gen_tcp.connect(self, 'localhost', 1, options)).rejects.toMatchObject(refused);
+      expect(self.ports()).toHaveLength(0);
+    });
+  });
+
+  test('are set all, or none', async () => {
+    await run(async (self) => {
+      const [socket] = await pair(self);
+      const tooMany: inet.SocketOption[] = [
+        ['nodelay', true],
+        ['active', 32_767],
+        ['active', 1],
+      ];
+      expect(inet.setopts(self, socket, tooMany)).toEqual(['error', 'einval']);
+      expect(inet.getopts(self, socket, ['nodelay', 'active'])).toEqual([
+        'ok',
+        [
+          ['nodelay', false],
+          ['active', false],
+        ],
+      ]);
+    });
+  });
+});
+
+test('the module inet has what Erlang’s has, and nothing of ours', () => {
+  const functions = ['close', 'getopts', 'ntoa', 'parse_address', 'peername', 'port', 'setopts', 'sockname'];
+  expect(Object.keys(inet).sort()).toEqual(functions);
+});
+
 describe('with a real Erlang', () => {
   const MESSAGES = ['hello\n', `${'x'.repeat(1000)}\n`, '\n', 'bye\n'];
 

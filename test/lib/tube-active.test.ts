@@ -128,6 +128,19 @@ describe('active', () => {
           expect(tube.getopts(self, port, ['active'])).toEqual(['ok', [['active', after]]]);
         }
         expect(await messages(self, port)).toEqual([['tube_passive', port]]);
+        const tooMany: TubeOption[] = [
+          ['full', 'busy'],
+          ['active', 32_767],
+          ['active', 1],
+        ];
+        expect(tube.setopts(self, port, tooMany)).toEqual(['error', 'einval']);
+        expect(tube.getopts(self, port, ['full', 'active'])).toEqual([
+          'ok',
+          [
+            ['full', 'drop'],
+            ['active', 1],
+          ],
+        ]);
         self.port_close(port);
       },
     );
