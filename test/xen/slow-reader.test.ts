@@ -175,3 +175,13 @@ test('a tool that leaves more than 16 MiB unread is cut off', async () => {
     return closed;
   }, true);
 });
+
+test('a client of ours may ask for more than fits on its way, both ways', async () => {
+  const client = box.client('domain');
+  await tool.write('/big', 'x'.repeat(1000));
+  await tool.setPerms('/big', ['r0']);
+  const padding = 'y'.repeat(1000);
+  const writes = Array.from({ length: 3000 }, () => client.write('data/a', padding));
+  const reads = Array.from({ length: 20_000 }, () => client.read('/big'));
+  expect((await Promise.all([...reads, ...writes])).length).toBe(23_000);
+});
