@@ -80,10 +80,13 @@ export class Pid<in M = AnyMessage> extends Identifier {
   }
 }
 
-/** A port identifier: what messages from a port carry as their first element. Compare with `===`. */
-export class Port extends Identifier {
-  /** For the compiler alone: a Pid looks the same. */
-  declare protected readonly isPort: true;
+/**
+ * A port identifier: what messages from a port carry as their first element. Compare with `===`. `D` is what its data are
+ * for its owner, `I` what its driver adds to port_info, by item; unknown where nothing says it.
+ */
+export class Port<out D = unknown, out I = unknown> extends Identifier {
+  /** For the compiler alone. */
+  declare protected readonly tells: { readonly data: D; readonly info: I };
 
   constructor(
     origin: Origin,

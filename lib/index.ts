@@ -43,19 +43,28 @@ export * as gen_statem from './gen-statem.js';
 export * as gen_tcp from './gen-tcp.js';
 export * as gen_udp from './gen-udp.js';
 export * as inet from './inet.js';
+export {
+  type DataMessage,
+  type ExitStatusMessage,
+  isClosed,
+  isData,
+  isEof,
+  isExitStatus,
+} from './port-messages.js';
 export * as proc_lib from './proc-lib.js';
 export { type Done, ok, type Result } from './result.js';
 export * as supervisor from './supervisor.js';
 export * as sys from './sys.js';
 export * as timer from './timer.js';
-export * as tube from './tube.js';
-export {
-  type CanSendMessage,
-  isData,
-  type TubeMessage,
-  type TubeOption,
-  type TubePassiveMessage,
+export type {
+  CanSendMessage,
+  Tube,
+  TubeInfo,
+  TubeMessage,
+  TubeOption,
+  TubePassiveMessage,
 } from './tube.js';
+export * as tube from './tube.js';
 export * as xenstore from './xenstore.js';
 
 // The compiler exports getters, on an object that the engine looks names up in: for callers that `require` this, a

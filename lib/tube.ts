@@ -23,20 +23,33 @@ import { badarg } from '../actors/errors.js';
 import { Pid, Port } from '../actors/identifiers.js';
 import type { Timeout } from '../actors/process.js';
 import { isTuple, type List } from '../actors/term.js';
-import { isTid, TUBE_GETOPTS, TUBE_RECV, TUBE_SEND_SLOTS, TUBE_SETOPTS } from '../ports/drivers/tube.js';
+import {
+  isTid,
+  TUBE_GETOPTS,
+  TUBE_RECV,
+  TUBE_SEND_SLOTS,
+  TUBE_SETOPTS,
+  type TubeInfo,
+} from '../ports/drivers/tube.js';
 import { parseTubeOptions, type TubeOption, type TubeSettings } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
 import { passOn } from './pass-on.js';
+import { type DataMessage, isData } from './port-messages.js';
 import type { Done, Result } from './result.js';
 import { callTubeServer } from './tube-call.js';
 import { encode } from './tube-keeper.js';
 import { isTube } from './tube-server.js';
 
+export type { TubeInfo } from '../ports/drivers/tube.js';
 export type { TubeOption, TubeSettings } from '../ports/drivers/tube-options.js';
 
+export { isData } from './port-messages.js';
+
+/** A tube is a port; `port_info` tells also what {@link TubeInfo} says. */
+export type Tube = Port<Buffer, TubeInfo>;
 /** A packet as its owner gets it. */
-export type TubeMessage = [tube: Port, data: ['data', Buffer]];
+export type TubeMessage = DataMessage<Buffer>;
 /** The answer to can_send_async: how many packets can be sent now, or that the tube has closed. */
 export type CanSendMessage = ['can_send', tube: Port, slots: number | 'closed'];
 
@@ -57,10 +70,10 @@ export async function open(
   domid: Domid,
   tid = 0,
   options: readonly TubeOption[] = [],
-): Promise<Result<Port>> {
+): Promise<Result<Tube>> {
   const parsed = orBadarg(() => parseTubeOptions(options));
   if (!isDomid(domid) || !isTid(tid) || parsed === undefined) return ['error', 'badarg'];
-  return callTubeServer(self, ['open', domid, tid, parsed]);
+  return callTubeServer(self, ['open', domid, tid, parsed]) as Promise<Result<Tube>>;
 }
 
 /**
@@ -68,10 +81,10 @@ export async function open(
  * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone, `{error, badarg}` for an
  * unknown option.
  */
-export async function accept(self: Self, options: readonly TubeOption[] = []): Promise<Result<Port>> {
+export async function accept(self: Self, options: readonly TubeOption[] = []): Promise<Result<Tube>> {
   const parsed = orBadarg(() => parseTubeOptions(options));
   if (parsed === undefined) return ['error', 'badarg'];
-  return callTubeServer(self, ['accept', parsed]);
+  return callTubeServer(self, ['accept', parsed]) as Promise<Result<Tube>>;
 }
 
 /**
@@ -179,12 +192,6 @@ export async function controlling_process(
   // In the very turn of port_connect: no packet has come to the new owner yet, nor can it have run.
   passOn(self, isOf(tube), owner);
   return 'ok';
-}
-
-/** A guard for receive: packets of this tube. */
-export function isData(tube: Port): (message: unknown) => message is TubeMessage {
-  return (message): message is TubeMessage =>
-    isTuple(message) && message[0] === tube && isTuple(message[1]) && message[1][0] === 'data';
 }
 
 /** What the owner is told as such: {@link TubeMessage} and {@link TubePassiveMessage}. */

@@ -1,6 +1,7 @@
 import { badarg } from '../actors/errors.js';
 import { formatShort } from '../actors/format.js';
 import { parseOptions, parsePair } from '../actors/options.js';
+import type { List } from '../actors/term.js';
 import type { BusyLimits, Driver } from './driver.js';
 
 /** An option of open_port, as Erlang has them; further ones are a driver's own. */
@@ -27,6 +28,14 @@ export type PortOption =
   | readonly ['busy_limits_msgq', BusyLimits]
   | string
   | readonly [string, unknown];
+
+/** What the data of a port are for its owner that is opened with these options; unknown where the compiler cannot see them. */
+export type DataOf<O extends readonly PortOption[]> = number extends O['length']
+  ? unknown
+  : Extract<O[number], readonly ['line', unknown]> extends never
+    ? BytesOf<O[number]>
+    : [end: 'eol' | 'noeol', text: BytesOf<O[number]>];
+type BytesOf<O> = Extract<O, 'binary'> extends never ? List<number> : Buffer;
 
 /** Text, also as bytes. */
 export type Text = string | Uint8Array;

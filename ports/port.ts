@@ -208,7 +208,7 @@ export class PortObject implements Receiver {
   driverInfo(): Readonly<Record<string, unknown>> {
     const info = this.callbacks.run(undefined, () => this.#instance?.info?.());
     this.callbacks.heed(info);
-    return info ?? {};
+    return { ...info };
   }
 
   /** Suspends who has opened it until the driver says that it is ready. */

@@ -10,7 +10,7 @@ import type { IoData } from './iodata.js';
 import { type ControlAnswer, PortObject } from './port.js';
 import { type PortInfo, type PortInfoAnswer, type PortInfoItem, portInfo } from './port-info.js';
 import { type PortName, parsePortName } from './port-name.js';
-import { type PortOption, parsePortOptions } from './port-options.js';
+import { type DataOf, type PortOption, parsePortOptions } from './port-options.js';
 import type { PortRuntime } from './port-runtime.js';
 import { raisedBy } from './posix.js';
 
@@ -36,17 +36,24 @@ export class Self<M = AnyMessage> extends Process<M> {
    * @throws badarg for an unknown driver or option, and for a driver that takes its time to start (useInitAck), which
    * {@link openPortAsync} waits for; or whatever the driver's start raises
    */
-  open_port(name: PortName, options: readonly PortOption[] = []): Port {
-    return this.openPort(name, options, 'at once').id;
+  open_port<const O extends readonly PortOption[] = readonly []>(
+    name: PortName,
+    options?: O,
+  ): Port<DataOf<O>> {
+    return this.openPort(name, options, 'at once').id as Port<DataOf<O>>;
   }
 
   /** As open_port, on any driver: on one with useInitAck the caller is suspended until that says that it is ready. */
-  async openPortAsync(name: PortName, options: readonly PortOption[] = []): Promise<Port> {
+  async openPortAsync<const O extends readonly PortOption[] = readonly []>(
+    name: PortName,
+    options?: O,
+  ): Promise<Port<DataOf<O>>> {
     const opened = this.openPort(name, options);
-    return opened.driver.useInitAck ? opened.untilAcknowledged(this) : opened.id;
+    const port = opened.driver.useInitAck ? opened.untilAcknowledged(this) : opened.id;
+    return port as Port<DataOf<O>> | Promise<Port<DataOf<O>>>;
   }
 
-  private openPort(name: PortName, options: readonly PortOption[], when?: 'at once'): PortObject {
+  private openPort(name: PortName, options: readonly PortOption[] = [], when?: 'at once'): PortObject {
     this.ensureAlive();
     const { drivers } = this.runtime;
     const parsed = parsePortName(name, (each) => drivers.isSpawned(each));
@@ -152,6 +159,7 @@ export class Self<M = AnyMessage> extends Process<M> {
    */
   port_info(port: Port | string): 'undefined' | List<PortInfo>;
   port_info<I extends PortInfoItem>(port: Port | string, item: I): 'undefined' | PortInfoAnswer<I>;
+  port_info<I extends object, K extends keyof I>(port: Port<unknown, I>, item: K): 'undefined' | [K, I[K]];
   port_info(port: Port | string, item?: string): 'undefined' | List<PortInfo> | [string, unknown];
   port_info(port: Port | string, item?: string): unknown {
     this.ensureAlive();

@@ -54,6 +54,18 @@ export function tubeDriver(hypervisor: Hypervisor): Driver {
   };
 }
 
+/** What tubes add to port_info. */
+export interface TubeInfo extends TubeSettings {
+  readonly packets: [sent: number, received: number];
+  readonly drops: number;
+  readonly side: 'opener' | 'acceptor' | 'undefined';
+  readonly peer: Domid | 'undefined';
+  readonly tid: number | 'undefined';
+  /** When the rings were there, in milliseconds of Unix time. */
+  readonly since: number | 'undefined';
+  readonly state: 'closing' | 'connected' | 'unconnected';
+}
+
 const NO_COUNTERS: TubeCounters = {
   sentPackets: 0,
   sentBytes: 0,
@@ -152,14 +164,14 @@ class Tube implements DriverInstance {
     this.#release();
   }
 
-  info(): Readonly<Record<string, unknown>> {
+  info(): TubeInfo {
     const { sentPackets, receivedPackets, droppedPackets } = this.#end?.counters() ?? this.#counters;
     return {
       packets: [sentPackets, receivedPackets],
       drops: droppedPackets,
       side: this.#side ?? 'undefined',
       peer: this.#peer ?? 'undefined',
-      tid: this.#tid,
+      tid: this.#tid as TubeInfo['tid'],
       since: this.#since ?? 'undefined',
       state: this.#hungUp ? 'closing' : this.#end ? 'connected' : 'unconnected',
       full: this.#outbox.full,

@@ -3,7 +3,9 @@ import { expectTypeOf } from 'expect-type';
 import type { Pid, Port } from '#actors/identifiers';
 import type { Priority } from '#actors/process-options';
 import type { List } from '#actors/term';
+import { ok } from '#lib/result';
 import * as sys from '#lib/sys';
+import * as tube from '#lib/tube';
 import type { Self } from '#ports/self';
 
 export function ofProcesses(self: Self, pid: Pid): void {
@@ -31,6 +33,15 @@ export function ofPorts(self: Self, port: Port): void {
   >();
   const drops = self.port_info(port, 'drops');
   if (drops !== 'undefined') expectTypeOf(drops[1]).toEqualTypeOf<unknown>();
+}
+
+export async function ofTubes(self: Self): Promise<void> {
+  const t = ok(await tube.open(self, 1));
+  expectTypeOf(self.port_info(t, 'drops')).toEqualTypeOf<'undefined' | ['drops', number]>();
+  expectTypeOf(self.port_info(t, 'packets')).toEqualTypeOf<'undefined' | ['packets', [number, number]]>();
+  expectTypeOf(self.port_info(t, 'queue_size')).toEqualTypeOf<'undefined' | ['queue_size', number]>();
+  const other = self.port_info(t, 'colour');
+  if (other !== 'undefined') expectTypeOf(other[1]).toEqualTypeOf<unknown>();
 }
 
 export function flags(self: Self): void {
