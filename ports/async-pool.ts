@@ -1,4 +1,5 @@
 import type { Piscina } from 'piscina';
+import { isError } from '../actors/errors.js';
 import type { AsyncJob } from './driver.js';
 
 /** Milliseconds after which a thread that has nothing to do ends. */
@@ -39,6 +40,12 @@ export class AsyncPool {
       const { Piscina } = require('piscina') as typeof import('piscina');
       this.#pool = new Piscina({ idleTimeout: IDLE });
     }
-    return this.#pool.run(argument, { filename, name, transferList: transfer && [...transfer] });
+    try {
+      return await this.#pool.run(argument, { filename, name, transferList: transfer && [...transfer] });
+    } catch (error) {
+      // Nothing is left of the DOMException that says so on the other thread.
+      if (isError(error) || Object.keys(Object(error)).length > 0 || typeof error !== 'object') throw error;
+      throw new TypeError(`what ${name} of ${filename} has answered cannot be copied to this thread`);
+    }
   }
 }

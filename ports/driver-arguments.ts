@@ -2,6 +2,7 @@
  * What drivers give to the functions of their port: each check raises a TypeError or a RangeError, which names the
  * argument. Not badarg, which a driver that does not catch it would refuse a command with.
  */
+import path from 'node:path';
 import { types } from 'node:util';
 import { isError } from '../actors/errors.js';
 import { formatShort } from '../actors/format.js';
@@ -65,7 +66,11 @@ export function checkLimits(name: string, value: BusyLimits): BusyLimits {
 
 export function checkJob(name: string, value: AsyncJob): void {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value);
-  checkText(`${name}.filename`, value.filename);
+  const { filename } = value;
+  checkText(`${name}.filename`, filename);
+  if (!path.isAbsolute(filename) && !filename.startsWith('file:')) {
+    throw new RangeError(message(`${name}.filename`, 'an absolute path', filename));
+  }
   if (value.name !== undefined) checkText(`${name}.name`, value.name);
   if (value.free !== undefined) checkFunction(`${name}.free`, value.free);
   const { transfer } = value;

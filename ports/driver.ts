@@ -97,7 +97,7 @@ export interface DriverInstance {
    */
   emergency_close?(): void;
   /** Further items for port_info; Erlang's own cannot be replaced. */
-  info?(): Readonly<Record<string, unknown>>;
+  info?(): object;
 }
 
 /** Events of {@link DriverPort.select}; to be added up. */
@@ -117,11 +117,14 @@ export type DriverMonitor = Monitor;
 
 /** A function to be called on another thread: what a module exports. */
 export interface AsyncJob {
-  /** Absolute path of the module. */
+  /** Absolute path of the module, or its `file:` URL. */
   readonly filename: string;
   /** The export; `default` when not given. It takes the argument and answers the result, or a promise of it. */
   readonly name?: string;
-  /** Argument and result are copied between the threads, as postMessage does it. */
+  /**
+   * Argument and result are copied between the threads, as postMessage does it. One that cannot be copied, as a function,
+   * is an error of the job.
+   */
   readonly argument?: unknown;
   /** ArrayBuffers of the argument that are moved instead. */
   readonly transfer?: readonly ArrayBuffer[];

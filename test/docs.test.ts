@@ -33,6 +33,25 @@ function expectedOutput(code: string): string {
   return [...code.matchAll(/\/\/ prints: (.*)$/gm)].map(([, line]) => `${line}\n`).join('');
 }
 
+/** Files of this project that a document links to. */
+function linksOf(document: string): string[] {
+  const text = fs.readFileSync(path.join(root, document), 'utf8');
+  const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target]) => target as string);
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => path.join(path.dirname(document), target));
+}
+
+test('who has installed the package finds what its documents link to', async () => {
+  const arguments_ = ['pack', '--dry-run', '--ignore-scripts', '--json'];
+  const { status, stdout } = await run('npm', arguments_, { cwd: root });
+  expect(status).toBe(0);
+  const packed: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path);
+  const linked = [...new Set([...documents, 'CHANGELOG.md'].flatMap(linksOf))];
+  expect(linked.length).toBeGreaterThan(10);
+  expect(linked.filter((file) => !packed.includes(file))).toEqual([]);
+});
+
 const examples = documents.flatMap(examplesOf);
 
 test('there are examples that run', () => {

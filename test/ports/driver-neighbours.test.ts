@@ -337,6 +337,24 @@ describe('drivers', () => {
   });
 });
 
+test('a job whose result cannot be copied says so', async () => {
+  await run(async (self) => {
+    self.process_flag('trap_exit', true);
+    const id = open(self, { ready_async() {} });
+    port.async('key', { filename: JOBS, name: 'uncloneable' });
+    const why = `what uncloneable of ${JOBS} has answered cannot be copied to this thread`;
+    expect(await self.receive()).toEqual(['EXIT', id, [['TypeError', Buffer.from(why)], expect.anything()]]);
+  });
+});
+
+test.each(['jobs.cjs', './jobs.cjs', ''])('a job of a module at %j is refused', async (filename) => {
+  await run((self) => {
+    open(self);
+    const why = `job.filename has to be an absolute path, not '${filename}'`;
+    expect(() => port.async('key', { filename })).toThrow(new RangeError(why));
+  });
+});
+
 test('jobs of one key come back in order; one that fails ends the port', async () => {
   const results: unknown[] = [];
   await run(async (self) => {
