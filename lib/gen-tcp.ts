@@ -109,8 +109,8 @@ export async function connect(
 }
 
 /**
- * Sends data, as a packet where the socket has packets. While the peer does not read, and the system's buffers and
- * high_watermark are full, this waits, at most for send_timeout.
+ * Sends data, as a packet where the socket has packets. What the system does not take, as the peer does not read, is
+ * queued; with something queued already and high_watermark reached this waits, at most for send_timeout.
  */
 export async function send(self: Self, socket: Socket, data: IoData): Promise<Done> {
   const ref = self.make_ref();
@@ -119,10 +119,12 @@ export async function send(self: Self, socket: Socket, data: IoData): Promise<Do
   } catch {
     return ['error', 'einval'];
   }
+  if (self.port_info(socket, 'id') === 'undefined') return ['error', 'closed'];
   try {
     await self.port_command(socket, data);
   } catch (error) {
-    if (isBadarg(error)) return ['error', 'closed'];
+    // Closed while this was suspended: that is how Erlang tells.
+    if (isBadarg(error)) return ['error', 'einval'];
     throw error;
   }
   const isReply = (message: unknown): message is [string, Port, Done] =>

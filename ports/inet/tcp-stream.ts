@@ -6,6 +6,7 @@ import { endOf } from './address.js';
 import { Incoming, type Taking } from './incoming.js';
 import { type Answer, CONNECT, error, RECV, SHUTDOWN } from './operations.js';
 import { TCP_OPTIONS } from './options.js';
+import { Outgoing } from './outgoing.js';
 import { posix } from './posix.js';
 import { InetSocket } from './socket.js';
 import type { Waiter } from './waiters.js';
@@ -16,31 +17,39 @@ export type TcpTarget = net.TcpNetConnectOpts | net.IpcNetConnectOpts;
 /**
  * One end of a connection.
  *
- *     fresh --CONNECT--> open --the end has been told--> readClosed (exit_on_close false), or closed
+ *     fresh --CONNECT--> open --the end has been told to recv or send--> closed
  *
  * Nothing is read ahead of what the owner takes but one buffer of Node's, so a peer whose data nobody wants cannot
- * go on sending. Once the end has been told to who called recv or send, further calls are answered enotconn, but the
- * first one of the other kind closed, as inet does it.
+ * go on sending. A socket that is closed stays until its owner closes it, or asks for messages: then it is told of the
+ * end by one. Meanwhile calls are answered enotconn, but the first one of the kind that has not heard of the end
+ * closed. With exit_on_close false a socket whose peer has ended stays open, for sending.
  */
 export class TcpStream extends InetSocket {
   #socket: net.Socket | undefined;
-  #phase: 'fresh' | 'open' | 'readClosed' | 'closed' = 'fresh';
+  #phase: 'fresh' | 'open' | 'closed' = 'fresh';
   readonly #incoming = new Incoming();
+  readonly #outgoing: Outgoing;
   #receiver: Waiter | undefined;
-  /** Nothing more comes; why, where that was not the peer's orderly end. */
+  /** Nothing more comes. */
   #ended = false;
+  /** Why, where that was not the peer's orderly end, and nobody has been told yet. */
   #error: string | undefined;
+  /** Both ends have shut down, or the connection has failed: the system knows of no peer any more. */
+  #peerEnded = false;
+  #failed = false;
   #writeEnded = false;
-  #lateRecv = false;
+  /** What the first call of that kind is answered when it comes too late. */
+  #lateRecv: 'closed' | 'econnreset' | undefined;
   #lateSend = false;
-  #hasToExit = false;
-  /** Who has filled the queue and waits for room. */
-  #busyCallers: Pid[] = [];
+  #closedTold = false;
+  /** Its owner has closed it; what is queued is still sent. */
+  #isFlushing = false;
   #sockname: unknown;
   #peername: unknown;
 
   constructor(port: DriverPort, from?: InetSocket) {
     super('tcp', port, TCP_OPTIONS, from);
+    this.#outgoing = new Outgoing(port, this.options);
   }
 
   override call(operation: number, argument: unknown): Answer {
@@ -59,35 +68,37 @@ export class TcpStream extends InetSocket {
   /** The answer is a message; see operations.ts. */
   output(data: Uint8Array): void {
     const caller = this.port.caller();
-    if (!this.#canSend()) return this.#refuse(caller);
+    if (this.#phase !== 'open') return this.#refuse(caller);
+    const socket = this.#socket as net.Socket;
+    if (this.#writeEnded || this.#failed) return this.#failSending(caller, 'epipe');
     const packet = this.options.get('packet') as Taking['packet'];
     const header = packetHeader(packet === 'line' ? 0 : packet, data.length);
-    if (header === undefined) return this.#reply(caller, error('einval'));
-    this.#write(Buffer.concat([header, data]));
-    const failed = this.#socket?.errored;
-    if (failed) {
-      this.#error ??= posix(failed);
-      return this.#refuse(caller);
-    }
-    if (this.port.sizeq() < Math.max(1, this.options.get('high_watermark') as number)) {
-      return this.#reply(caller, 'ok');
-    }
-    // The caller is told when there is room again; all others are suspended until then.
-    if (caller) this.#busyCallers.push(caller);
-    this.port.set_busy(true);
-    const timeout = this.options.get('send_timeout') as number | 'infinity';
-    if (timeout !== 'infinity' && this.#busyCallers.length === 1) this.port.set_timer(timeout);
+    if (header === undefined) return this.#outgoing.reply(caller, error('einval'));
+    const before = this.port.sizeq();
+    this.#outgoing.write(socket, Buffer.concat([header, data]));
+    if (socket.errored) this.#failSending(caller, posix(socket.errored));
+    else if (this.#outgoing.isFull(before)) this.#outgoing.hold(caller);
+    else this.#outgoing.reply(caller, 'ok');
   }
 
   /** The time that send may take is over. */
   timeout(): void {
-    if (this.options.get('send_timeout_close')) this.#close();
-    this.#roomAgain(error('timeout'));
+    const closes = this.options.get('send_timeout_close');
+    this.#outgoing.release(error('timeout'));
+    if (closes) this.#close();
+  }
+
+  /** Nobody waits for what is still queued. */
+  flush(): void {
+    this.#isFlushing = true;
+    super.stop();
+    this.#outgoing.release(error('closed'));
+    if (this.#isAborting()) this.#outgoing.clear();
   }
 
   override stop(): void {
     super.stop();
-    this.#roomAgain(error('closed'));
+    this.#outgoing.release(error('closed'));
     this.#release();
   }
 
@@ -97,20 +108,30 @@ export class TcpStream extends InetSocket {
     this.#phase = 'open';
     this.#sockname = endOf(socket.localAddress, socket.localPort);
     this.#peername = endOf(socket.remoteAddress, socket.remotePort);
-    socket.on('readable', () => this.serve());
-    socket.on('end', () => this.#end());
-    socket.on('error', (reason) => this.#end(posix(reason)));
+    socket.on('readable', () => {
+      this.serve();
+      // Where nothing waits to be taken this finds the end.
+      if (socket.readableLength === 0) socket.read(0);
+    });
+    socket.on('end', () => {
+      this.#peerEnded = true;
+      this.#end();
+    });
+    socket.on('error', (reason) => this.#fail(posix(reason)));
     for (const name of ['nodelay', 'keepalive']) if (this.options.get(name)) this.apply(name, true);
     this.serve();
   }
 
   protected sockname(): Answer {
-    return this.#phase === 'fresh' || this.#phase === 'closed' ? error('einval') : ['ok', this.#sockname];
+    return this.#phase === 'open' ? ['ok', this.#sockname] : error('einval');
   }
 
   protected peername(): Answer {
-    if (this.#phase === 'fresh' || this.#phase === 'closed' || this.#error) return error('enotconn');
-    return ['ok', this.#peername];
+    return this.#hasPeer() ? ['ok', this.#peername] : error('enotconn');
+  }
+
+  #hasPeer(): boolean {
+    return this.#phase === 'open' && !this.#failed && !(this.#peerEnded && this.#writeEnded);
   }
 
   protected apply(name: string, value: unknown): void {
@@ -139,63 +160,28 @@ export class TcpStream extends InetSocket {
 
   // ---- Sending
 
-  #canSend(): boolean {
-    return this.#isOpen() && !this.#writeEnded && this.#error === undefined;
-  }
-
-  #isOpen(): boolean {
-    return this.#phase === 'open' || this.#phase === 'readClosed';
-  }
-
-  /** Says why nothing can be sent, once the end has been told as it should be. */
-  #refuse(caller: Pid | undefined): void {
-    const reason = this.#isOpen() ? this.#endBySend() : this.#lateSend ? 'closed' : 'enotconn';
+  #refuse(sender: Pid | undefined): void {
+    this.#outgoing.reply(sender, error(this.#lateSend ? (this.#lateRecv ?? 'closed') : 'enotconn'));
     this.#lateSend = false;
-    this.#reply(caller, error(reason));
-    // After the reply: of a port that has ended there is none.
-    if (this.#hasToExit) this.port.exit(0);
   }
 
-  #endBySend(): string {
-    if (this.active.wanted > 0) {
-      const reason = this.#tellEnd();
-      this.#close();
-      this.#hasToExit = this.options.get('exit_on_close') === true;
-      return reason;
-    }
-    const reason = this.#visibleError() ?? 'closed';
+  /** The connection is of no use any more, as who sends finds out: `sender`, who waits, or nobody who could be told. */
+  #failSending(sender: Pid | undefined, reason: string): void {
+    const isReset = reason === 'epipe' || reason === 'econnreset';
+    const shown = isReset && this.options.get('show_econnreset') ? 'econnreset' : 'closed';
+    if (this.active.wanted > 0) this.#tellEnd(shown === 'closed' ? undefined : shown);
+    else this.#lateRecv = shown;
+    const hasToExit = this.active.wanted > 0 && this.options.get('exit_on_close') === true;
+    const isKnown = this.#outgoing.release(error(shown)) || sender !== undefined;
+    this.#outgoing.reply(sender, error(shown));
+    if (!isKnown) this.#lateSend = true;
     this.#close();
-    this.#lateRecv = reason === 'closed';
-    return reason;
-  }
-
-  #write(bytes: Buffer): void {
-    const socket = this.#socket as net.Socket;
-    // What the system takes at once never is in the queue.
-    let queued = false;
-    socket.write(bytes, () => {
-      if (!queued || this.port.sizeq() < bytes.length) return;
-      const low = this.options.get('low_watermark') as number;
-      if (this.port.deq(bytes.length) <= low) this.#roomAgain('ok');
-    });
-    if (socket.writableLength === 0) return;
-    queued = true;
-    this.port.enq(bytes);
-  }
-
-  #roomAgain(answer: Answer): void {
-    if (this.#busyCallers.length === 0) return;
-    this.port.cancel_timer();
-    this.port.set_busy(false);
-    for (const pid of this.#busyCallers.splice(0)) this.#reply(pid, answer);
-  }
-
-  #reply(pid: Pid | undefined, answer: Answer): void {
-    if (pid) this.port.send_term(pid, ['inet_reply', this.port.id, answer]);
+    // After the reply: of a port that has ended there is none.
+    if (hasToExit) this.port.exit(0);
   }
 
   #shutdown(how: unknown): Answer {
-    if (this.#phase === 'fresh' || this.#phase === 'closed' || this.#error) return error('enotconn');
+    if (!this.#hasPeer()) return error('enotconn');
     if (how !== 'read') {
       this.#writeEnded = true;
       this.#socket?.end();
@@ -212,24 +198,24 @@ export class TcpStream extends InetSocket {
 
   #recv(request: unknown): Answer {
     const [, length] = request as [unknown, number];
-    if (this.#phase === 'fresh') return error('enotconn');
-    if (this.#phase === 'closed') {
-      const reason = this.#lateRecv ? 'closed' : 'enotconn';
-      this.#lateRecv = false;
+    if (this.#phase !== 'open') {
+      const reason = this.#lateRecv ?? 'enotconn';
+      if (this.#lateRecv) this.#lateSend = false;
+      this.#lateRecv = undefined;
       return error(reason);
     }
     if (this.active.wanted > 0 || (length > 0 && this.options.get('packet') !== 0)) return error('einval');
     if (this.#receiver) return error('ealready');
-    if (this.#phase === 'readClosed') return error('closed');
-    const receiver = this.waiters.add(request, () => {
+    this.#receiver = this.waiters.add(request, () => {
       this.#receiver = undefined;
     });
-    this.#receiver = receiver;
     this.serve();
     return 'ok';
   }
 
   protected serve(): void {
+    if (this.#isFlushing) return;
+    if (this.#phase === 'closed' && this.active.wanted > 0) return this.#tellLate();
     while (this.#phase === 'open' && this.active.wanted > 0) {
       const data = this.#take(0);
       if (data === undefined) {
@@ -275,53 +261,68 @@ export class TcpStream extends InetSocket {
 
   // ---- The end
 
-  #end(reason?: string): void {
-    if (this.#phase === 'closed') return;
+  #end(): void {
+    if (this.#phase !== 'open') return;
     this.#ended = true;
-    this.#error ??= reason;
-    if (reason !== undefined) {
-      this.port.deq(this.port.sizeq());
-      this.#roomAgain(error('closed'));
-    }
     this.serve();
   }
 
-  /** A connection that the peer has reset looks closed, unless one asks. */
-  #visibleError(): string | undefined {
-    if (this.#error === 'epipe') return undefined;
-    return this.#error === 'econnreset' && !this.options.get('show_econnreset') ? undefined : this.#error;
+  #fail(reason: string): void {
+    if (this.#phase !== 'open') return;
+    this.#failed = true;
+    if (this.#isFlushing) return this.#outgoing.clear();
+    if (!this.#outgoing.isEmpty) return this.#failSending(undefined, reason);
+    this.#error = reason;
+    this.#end();
   }
 
-  #tellEnd(reason = this.#visibleError()): string {
+  /** Why nothing more comes, once. A connection that the peer has reset looks closed, unless one asks. */
+  #takeError(): string | undefined {
+    const reason = this.#error;
+    this.#error = undefined;
+    if (reason === 'epipe') return undefined;
+    return reason === 'econnreset' && !this.options.get('show_econnreset') ? undefined : reason;
+  }
+
+  #tellEnd(reason?: string): void {
     if (reason !== undefined) this.tell('error', reason);
-    this.tell('closed');
-    return reason ?? 'closed';
+    if (!this.#closedTold) this.tell('closed');
+    this.#closedTold = true;
   }
 
-  #endActive(reason?: string): void {
+  /** The owner of a closed socket has asked for messages. */
+  #tellLate(): void {
+    this.#tellEnd(this.#lateRecv === 'econnreset' ? 'econnreset' : undefined);
+    if (this.#lateRecv) this.#lateRecv = 'closed';
+    if (this.options.get('exit_on_close')) this.port.exit(0);
+  }
+
+  #endActive(failure?: string): void {
+    const reason = failure ?? this.#takeError();
     this.#tellEnd(reason);
     this.#incoming.clear();
-    if (this.options.get('exit_on_close') || reason !== undefined || this.#error) {
-      this.#phase = 'closed';
-      this.port.exit(0);
-    } else this.#phase = 'readClosed';
+    this.#lateSend = reason === undefined;
+    if (this.options.get('exit_on_close')) this.port.exit(0);
   }
 
   #endPassive(receiver: Waiter, failure: string | undefined): void {
-    const reason = failure ?? this.#visibleError() ?? 'closed';
-    if (this.options.get('exit_on_close') || reason !== 'closed') {
-      this.#close();
-      this.#lateSend = reason === 'closed';
-    } else this.#phase = 'readClosed';
+    const reason = failure ?? this.#takeError();
+    if (this.options.get('exit_on_close')) this.#close();
+    this.#lateSend = reason === undefined;
     this.#incoming.clear();
-    receiver.answer(error(reason));
+    receiver.answer(error(reason ?? 'closed'));
   }
 
   #close(): void {
     this.#phase = 'closed';
     this.#incoming.clear();
-    this.port.deq(this.port.sizeq());
+    this.#outgoing.clear();
     this.#release();
+  }
+
+  #isAborting(): boolean {
+    const [lingers, seconds] = this.options.get('linger') as [boolean, number];
+    return lingers && seconds === 0;
   }
 
   #release(): void {
@@ -329,8 +330,7 @@ export class TcpStream extends InetSocket {
     this.#socket = undefined;
     if (!socket) return;
     socket.removeAllListeners('readable');
-    const [lingers, seconds] = this.options.get('linger') as [boolean, number];
-    if (lingers && seconds === 0 && !socket.connecting) socket.resetAndDestroy();
+    if (this.#isAborting() && !socket.connecting) socket.resetAndDestroy();
     else socket.destroy();
   }
 }

@@ -1,3 +1,4 @@
+import { Alarm } from '../../actors/alarm.js';
 import type { Pid, Reference } from '../../actors/identifiers.js';
 import type { DriverPort } from '../driver.js';
 import type { Answer } from './operations.js';
@@ -29,21 +30,22 @@ export class Waiters {
   add(request: unknown, onTimeout: () => void = () => {}): Waiter {
     const [ref, argument, timeout] = request as [Reference, unknown, number | 'infinity'];
     const pid = this.port.caller() as Pid;
-    let alarm: NodeJS.Timeout | undefined;
+    let alarm: Alarm<Waiter> | undefined;
     const waiter: Waiter = {
       pid,
       argument,
       answer: (answer) => {
-        clearTimeout(alarm);
+        alarm?.cancel();
         if (this.#waiting.delete(waiter)) this.port.send_term(pid, ['inet_async', this.port.id, ref, answer]);
       },
     };
     this.#waiting.add(waiter);
     if (timeout !== 'infinity') {
-      alarm = setTimeout(() => {
+      const ring = (late: Waiter): void => {
         onTimeout();
-        waiter.answer(['error', 'timeout']);
-      }, timeout);
+        late.answer(['error', 'timeout']);
+      };
+      alarm = new Alarm(timeout, ring, waiter);
     }
     return waiter;
   }
