@@ -34,6 +34,8 @@ export class TcpStream extends InetSocket {
   #ended = false;
   /** Why, where that was not the peer's orderly end, and nobody has been told yet. */
   #error: string | undefined;
+  /** The end has been told, and the socket is open all the same: nothing is read until somebody asks for it. */
+  #isDeaf = false;
   /** Both ends have shut down, or the connection has failed: the system knows of no peer any more. */
   #peerEnded = false;
   #failed = false;
@@ -109,7 +111,7 @@ export class TcpStream extends InetSocket {
     this.#sockname = endOf(socket.localAddress, socket.localPort);
     this.#peername = endOf(socket.remoteAddress, socket.remotePort);
     socket.on('readable', () => {
-      this.serve();
+      this.#arrive();
       // Where nothing waits to be taken this finds the end.
       if (socket.readableLength === 0) socket.read(0);
     });
@@ -213,8 +215,13 @@ export class TcpStream extends InetSocket {
     return 'ok';
   }
 
+  #arrive(): void {
+    if (!this.#isDeaf) this.serve();
+  }
+
   protected serve(): void {
     if (this.#isFlushing) return;
+    this.#isDeaf = false;
     if (this.#phase === 'closed' && this.active.wanted > 0) return this.#tellLate();
     while (this.#phase === 'open' && this.active.wanted > 0) {
       const data = this.#take(0);
@@ -264,7 +271,7 @@ export class TcpStream extends InetSocket {
   #end(): void {
     if (this.#phase !== 'open') return;
     this.#ended = true;
-    this.serve();
+    this.#arrive();
   }
 
   #fail(reason: string): void {
@@ -301,6 +308,7 @@ export class TcpStream extends InetSocket {
     const reason = failure ?? this.#takeError();
     this.#tellEnd(reason);
     this.#incoming.clear();
+    this.#isDeaf = true;
     this.#lateSend = reason === undefined;
     if (this.options.get('exit_on_close')) this.port.exit(0);
   }
@@ -310,6 +318,7 @@ export class TcpStream extends InetSocket {
     if (this.options.get('exit_on_close')) this.#close();
     this.#lateSend = reason === undefined;
     this.#incoming.clear();
+    this.#isDeaf = true;
     receiver.answer(error(reason ?? 'closed'));
   }
 
