@@ -112,9 +112,9 @@ export function openSocket(self: Self, driver: string, options: readonly SocketO
   return socket;
 }
 
-/** Sets options of a socket that nobody has seen yet; the process exits with badarg for bad ones. */
+/** Sets options of a socket that nobody has seen yet, in order; the process exits with badarg for bad ones. */
 export function setOptions(self: Self, socket: Port, options: readonly SocketOption[]): void {
-  if (setopts(self, socket, options) === 'ok') return;
+  if (setopts(self, socket, [...options].reverse()) === 'ok') return;
   const bad = options.find((option) => setopts(self, socket, [option]) !== 'ok');
   discard(self, socket);
   throw exitBadarg(`${formatShort(bad ?? options)} is no option of this kind of socket`);

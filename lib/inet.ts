@@ -20,7 +20,7 @@ export type Address = readonly [IpAddress, number] | readonly ['local', Buffer];
 export type Host = IpAddress | string;
 export type SocketOption = string | readonly [name: string, value: unknown];
 
-/** Sets options, in order; none of them where one is none of this kind of socket: `{error, einval}`. */
+/** Sets options, the last first as in Erlang; none of them where one is none of this kind of socket: `{error, einval}`. */
 export function setopts(self: Self, socket: Socket, options: readonly SocketOption[]): Done {
   return ask(self, socket, SETOPTS, options) as Done;
 }

@@ -55,9 +55,9 @@ export abstract class InetSocket implements DriverInstance {
   /** It may be that something can be delivered now. */
   protected abstract serve(): void;
 
-  /** All of them, or none. */
+  /** All of them, or none; as in Erlang the last first. */
   #setopts(given: unknown): Answer {
-    const parsed = parseSocketOptions(given, this.options.table);
+    const parsed = parseSocketOptions(given, this.options.table)?.reverse();
     if (parsed === undefined || !this.#canSetActive(parsed)) return error('einval');
     for (const [name, value] of parsed) {
       if (name === 'active') {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Port } from '#actors/identifiers';
@@ -119,6 +120,40 @@ describe('options', () => {
 test('the module inet has what Erlang’s has, and nothing of ours', () => {
   const functions = ['close', 'getopts', 'ntoa', 'parse_address', 'peername', 'port', 'setopts', 'sockname'];
   expect(Object.keys(inet).sort()).toEqual(functions);
+});
+
+test('a server whose clients reset while it sends keeps neither their sockets nor their processes', async () => {
+  await run(async (self) => {
+    const listener = ok(await gen_tcp.listen(self, 0, [...PASSIVE, ['packet', 'line']]));
+    const port = ok(inet.port(self, listener));
+    const before = self.processes().length;
+    self.spawn_link(async (acceptor) => {
+      for (;;) {
+        const socket = ok(await gen_tcp.accept(acceptor as Self, listener));
+        const server = acceptor.spawn((one) => echo(one as Self, socket));
+        gen_tcp.controlling_process(acceptor as Self, socket, server);
+      }
+    });
+    for (let i = 0; i < 50; i++) {
+      const client = net.connect(port, '127.0.0.1').on('error', () => {});
+      await once(client, 'connect');
+      client.write('hello\n'.repeat(20), () => client.resetAndDestroy());
+      await once(client, 'close');
+    }
+    await eventually(async () => {
+      await self.receive(() => false, { after: 20 });
+      return [self.ports().length, self.processes().length];
+    }, [1, before + 1]);
+  });
+
+  async function echo(self: Self, socket: Port): Promise<void> {
+    for (;;) {
+      inet.setopts(self, socket, [['active', 'once']]);
+      const message = await self.receive(gen_tcp.isMessage(socket));
+      if (message[0] !== 'tcp') return;
+      await gen_tcp.send(self, socket, message[2] as Buffer);
+    }
+  }
 });
 
 describe('with a real Erlang', () => {
