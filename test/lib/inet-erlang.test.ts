@@ -5,9 +5,10 @@ import { list } from '#actors/term';
 import { tcpInetDriver } from '#ports/drivers/tcp-inet';
 import { udpInetDriver } from '#ports/drivers/udp-inet';
 import { PortRuntime } from '#ports/port-runtime';
-import { type Case, cases } from '../fixtures/inet/cases';
+import { cases } from '../fixtures/inet/cases';
 import { DIFFERENCES } from '../fixtures/inet/differences';
 import { play } from '../fixtures/inet/player';
+import type { Case } from '../fixtures/inet/steps';
 import { write } from '../fixtures/inet/write';
 import { runProcess } from '../support/run-process';
 
