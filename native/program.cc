@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <future>
 #include <memory>
 
 #include <fcntl.h>
@@ -83,32 +84,47 @@ int waitFor(pid_t pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-struct Reaper {
-  pid_t pid;
+constexpr pid_t NOBODY = 0;
+
+struct Reaping {
+  std::future<pid_t> child;
   Fd report;
 };
 
 void* reap(void* argument) {
-  const std::unique_ptr<Reaper> reaper(static_cast<Reaper*>(argument));
-  const int32_t status = waitFor(reaper->pid);
+  const std::unique_ptr<Reaping> reaping(static_cast<Reaping*>(argument));
+  const pid_t child = reaping->child.get();
+  if (child == NOBODY) return nullptr;
+  const int32_t status = waitFor(child);
   // EPIPE: nobody asks any more.
-  [[maybe_unused]] const ssize_t written = ::write(reaper->report.get(), &status, sizeof status);
+  [[maybe_unused]] const ssize_t written = ::write(reaping->report.get(), &status, sizeof status);
   return nullptr;
 }
 
-// A thread for each, as a child that belongs to somebody can be waited for in no other way on every kernel, and has to be
-// reaped also when nobody asks any more. It touches nothing of JavaScript's, and ends with the OS process.
-int startReaper(std::unique_ptr<Reaper> reaper) {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, REAPER_STACK);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, reap, reaper.get());
-  pthread_attr_destroy(&attributes);
-  if (error == 0) reaper.release();
-  return error;
-}
+// A thread for each child, as one that belongs to somebody can be waited for in no other way on every kernel, and has to
+// be reaped also when nobody asks any more. It touches nothing of JavaScript's, and ends with the OS process. It is there
+// before the child: a program that has run cannot be taken back.
+class Reaper {
+ public:
+  explicit Reaper(Fd report) {
+    auto reaping = std::make_unique<Reaping>(Reaping{child_.get_future(), std::move(report)});
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, REAPER_STACK);
+    pthread_t thread;
+    const int error = pthread_create(&thread, &attributes, reap, reaping.get());
+    pthread_attr_destroy(&attributes);
+    if (error != 0) throw OsError("pthread_create", error);
+    reaping.release();
+  }
+  ~Reaper() { child_.set_value(pid_); }
+  void await(pid_t child) { pid_ = child; }
+
+ private:
+  std::promise<pid_t> child_;
+  pid_t pid_ = NOBODY;
+};
 
 // No handler may run in the child, nor in a reaper.
 class SignalsBlocked {
@@ -135,9 +151,9 @@ void heedChildren() {
 pid_t startProgram(const Program& program, int report) {
   Launch launch{program.file.c_str(), program.directory.c_str(), pointersTo(program.arguments),
                 pointersTo(program.environment), program.descriptors};
-  auto reaper = std::make_unique<Reaper>(Reaper{0, duplicate(report)});
   heedChildren();
   const SignalsBlocked blocked;
+  Reaper reaper(duplicate(report));
   // Not fork(): that copies the page tables of a heap that can be large. This thread waits until the child has its own.
   const pid_t pid = vfork();
   if (pid == 0) become(launch);
@@ -148,12 +164,7 @@ pid_t startProgram(const Program& program, int report) {
     throw OsError(launch.failedCall, launch.error,
                   call == "execve" ? program.file : call == "chdir" ? program.directory : "");
   }
-  reaper->pid = pid;
-  if (const int error = startReaper(std::move(reaper))) {
-    kill(pid, SIGKILL);
-    waitFor(pid);
-    throw OsError("pthread_create", error);
-  }
+  reaper.await(pid);
   return pid;
 }
 

@@ -1,0 +1,40 @@
+/** A user who may not have more processes and threads: what open_port says has failed has not been run. */
+import path from 'node:path';
+import { run } from '../support/run';
+
+const dist = (name: string) => JSON.stringify(path.resolve('dist', `${name}.js`));
+
+/** Opens ports as long as it can, and some more, whose programs say that they run; prints how many it has opened. */
+const PROGRAM = `
+  const { PortRuntime } = require(${dist('ports/port-runtime')});
+  const runtime = new PortRuntime();
+  runtime.addDriver(require(${dist('ports/drivers/spawn')}).spawnDriver);
+  runtime.spawn((self) => {
+    const seen = { opened: 0, eagain: 0 };
+    while (seen.eagain < 3) {
+      try {
+        self.open_port(['spawn', 'sh -c "echo running >&2; exec cat"'], []);
+        seen.opened++;
+      } catch ({ reason }) {
+        seen[reason]++;
+      }
+    }
+    console.log(seen.opened);
+    setTimeout(() => process.exit(), 500);
+  });
+`;
+
+/** Nobody is limited who is root. */
+const UNPRIVILEGED =
+  process.getuid?.() === 0
+    ? ['setpriv', '--reuid=65534', '--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search']
+    : [];
+
+// A program takes two, so that one time the first is refused, the other time the second.
+test.each([60, 61])('%i of them', async (limit) => {
+  const [file, ...args] = [...UNPRIVILEGED, 'bash', '-c', `ulimit -u ${limit}; exec "$0" -e "$1"`];
+  const { stdout, stderr } = await run(file as string, [...args, process.execPath, PROGRAM]);
+  const opened = Number(stdout);
+  expect(opened).toBeGreaterThan(5);
+  expect(stderr).toBe('running\n'.repeat(opened));
+});
