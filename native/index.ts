@@ -2,8 +2,8 @@
  * The native core, declared once. Everything is implemented in C++ beside this file.
  *
  * Whatever fails in the operating system throws an Error with `code` (ENOENT ...), `errno` and `syscall`;
- * nonsense from the outside throws one with code EINVAL. Descriptors are plain numbers, and whoever gets one
- * has to close it or pass it on.
+ * nonsense from the outside throws one with code EINVAL. Descriptors are plain numbers, and whoever gets one has to
+ * pass it on or close it, with {@link closeFd}; those of a worker thread that is terminated are closed with it.
  */
 import path from 'node:path';
 
@@ -129,12 +129,18 @@ interface Native {
   acceptUnix(listener: number): number;
   /** How many bytes the kernel took (0: no room now); the descriptors travel with the first byte, as duplicates. */
   sendWithFds(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
-  /** `bytes` is 0 when nothing is there now, unless `closed`; the descriptors are the caller's from here on. */
+  /**
+   * `bytes` is 0 when nothing is there now, unless `closed`; the descriptors are the caller's from here on. The last is
+   * {@link LOST_FD} where this OS process had no number for one or more.
+   */
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
   dupFd(fd: number): number;
   /** A pipe; both ends block, and programs that are started do not inherit them. */
   createPipe(): [readEnd: number, writeEnd: number];
-  /** For everybody who shares the open file. Answers whether it was non-blocking before. */
+  /**
+   * For everybody who shares the open file. Answers whether it was non-blocking before. What a worker thread that is
+   * terminated has set on a descriptor of somebody else is undone.
+   */
   setNonBlocking(fd: number, on: boolean): boolean;
   /**
    * Starts a program, in a session of its own and with all signals at their defaults, and answers its process id; it is
@@ -153,6 +159,8 @@ interface Native {
 export const MAX_PACKET = 4096;
 export const TUBE_PAGES = 65;
 export const BROKEN = -1;
+/** Stands for descriptors that have been sent and could not be received: EMFILE. It need not be closed, but may be. */
+export const LOST_FD = -1;
 
 /** There is no addon for this platform. */
 export class AddonError extends Error {

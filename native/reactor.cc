@@ -105,15 +105,6 @@ bool Reactor::run(int hostLoop) {
 
 void Reactor::poll() { wait(0); }
 
-void Reactor::closeSockets() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  for (auto entry = watches_.begin(); entry != watches_.end();) {
-    const bool isSocket = entry->second->kind == WatchOf::SOCKET;
-    if (isSocket) ::close(entry->second->fd);
-    entry = isSocket ? watches_.erase(entry) : std::next(entry);
-  }
-}
-
 void Reactor::stop() {
   stopped_.store(true);
   ring(control_.get());

@@ -54,8 +54,6 @@ class Reactor {
   // Handles what is there now and returns: for an event loop that watches fd() itself.
   void poll();
   int fd() const { return epoll_.get(); }
-  // Closes every socket that is watched: for when its owner is gone without having been able to.
-  void closeSockets();
   // From any thread; run() returns soon after.
   void stop();
 

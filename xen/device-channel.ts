@@ -30,7 +30,7 @@ export class DeviceChannel implements PacketChannel {
     try {
       this.#watch = watcher.watch(this.#fd, () => this.#onReady());
     } catch (error) {
-      closeFd(this.#fd);
+      fs.closeSync(this.#fd);
       throw error;
     }
   }
@@ -102,7 +102,7 @@ export class DeviceChannel implements PacketChannel {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close();
-    closeFd(this.#fd);
+    fs.closeSync(this.#fd);
     this.#outgoing = [];
     this.onClose(error);
   }

@@ -4,6 +4,7 @@
 
 #include "../os.h"
 #include "../program.h"
+#include "environment.h"
 #include "reactor_object.h"
 #include "tube_objects.h"
 #include "values.h"
@@ -25,26 +26,26 @@ std::vector<std::string> textsOf(const Napi::Value& value) {
 }
 
 Napi::Value CreateEventFd(const CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [] { return ling::createEventFd().release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [] { return ling::createEventFd(); }));
 }
 
 Napi::Value ListenUnix(const CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::listenUnix(path).release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::listenUnix(path); }));
 }
 
 Napi::Value ConnectUnix(const CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::connectUnix(path).release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::connectUnix(path); }));
 }
 
 Napi::Value AcceptUnix(const CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::acceptUnix(fdOf(info[0])).release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::acceptUnix(fdOf(info[0])); }));
 }
 
 Napi::Value LockDirectory(const CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::lockDirectory(path).release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::lockDirectory(path); }));
 }
 
 Napi::Value SendWithFds(const CallbackInfo& info) {
@@ -62,25 +63,27 @@ Napi::Value ReceiveWithFds(const CallbackInfo& info) {
   auto object = Napi::Object::New(info.Env());
   object.Set("bytes", static_cast<double>(received.bytes));
   object.Set("closed", received.closed);
-  object.Set("fds", toArray(info.Env(), received.fds));
+  object.Set("fds", giveFds(info.Env(), received.fds));
   return object;
 }
 
 Napi::Value DupFd(const CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])).release(); }));
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])); }));
 }
 
 Napi::Value CreatePipe(const CallbackInfo& info) {
   auto [readEnd, writeEnd] = guarded(info.Env(), [] { return ling::createPipe(); });
   auto ends = Napi::Array::New(info.Env(), 2);
-  ends.Set(0u, readEnd.release());
-  ends.Set(1u, writeEnd.release());
+  ends.Set(0u, giveFd(info.Env(), std::move(readEnd)));
+  ends.Set(1u, giveFd(info.Env(), std::move(writeEnd)));
   return ends;
 }
 
 Napi::Value SetNonBlocking(const CallbackInfo& info) {
   const bool on = info[1].As<Napi::Boolean>();
-  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::setNonBlocking(fdOf(info[0]), on); }));
+  Descriptors& descriptors = Environment::of(info.Env()).descriptors;
+  return Napi::Boolean::New(info.Env(),
+                            guarded(info.Env(), [&] { return descriptors.setNonBlocking(fdOf(info[0]), on); }));
 }
 
 Napi::Value StartProgram(const CallbackInfo& info) {
@@ -96,7 +99,7 @@ Napi::Value StartProgram(const CallbackInfo& info) {
 // A system call that cannot fail.
 void YieldCore(const CallbackInfo&) { sched_yield(); }
 
-void CloseFd(const CallbackInfo& info) { const ling::Fd closed(fdOf(info[0])); }
+void CloseFd(const CallbackInfo& info) { takeFd(info.Env(), fdOf(info[0])); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Reactor", defineReactor(env));

@@ -115,13 +115,8 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     Unref();
   }
 
-  // The environment ends, and no JavaScript of it will run any more: of a worker that was terminated the OS process, and
-  // with it the other ends of its sockets, may live on.
-  static void onCleanup(void* self) {
-    auto* object = static_cast<ReactorObject*>(self);
-    if (object->reactor_ != nullptr) object->reactor_->closeSockets();
-    object->end();
-  }
+  // The environment ends, and no JavaScript of it will run any more.
+  static void onCleanup(void* self) { static_cast<ReactorObject*>(self)->end(); }
 
   void end() {
     if (std::exchange(stopped_, true)) return;

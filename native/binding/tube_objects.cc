@@ -4,22 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "../slab_pool.h"
 #include "../tube_end.h"
+#include "environment.h"
 #include "reactor_object.h"
 #include "values.h"
 
 namespace {
 
 using Napi::CallbackInfo;
-
-// What one environment has.
-struct Instance {
-  Napi::FunctionReference sharedPages;
-  std::shared_ptr<ling::SlabPool> slabs = std::make_shared<ling::SlabPool>();
-};
-
-Instance& instanceOf(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 
 class SharedPagesObject : public Napi::ObjectWrap<SharedPagesObject> {
  public:
@@ -30,7 +22,7 @@ class SharedPagesObject : public Napi::ObjectWrap<SharedPagesObject> {
   explicit SharedPagesObject(const CallbackInfo& info) : ObjectWrap(info) {}
 
   static Napi::Object New(Napi::Env env, ling::SharedPages pages) {
-    Napi::Object object = instanceOf(env).sharedPages.New({});
+    Napi::Object object = Environment::of(env).sharedPages.New({});
     Unwrap(object)->pages_ = std::make_unique<ling::SharedPages>(std::move(pages));
     return object;
   }
@@ -57,7 +49,7 @@ Napi::Value AllocatePages(const CallbackInfo& info) {
   auto [pages, fd] = guarded(info.Env(), [&] { return ling::SharedPages::allocate(u32(info[0])); });
   auto result = Napi::Array::New(info.Env(), 2);
   result.Set(0u, SharedPagesObject::New(info.Env(), std::move(pages)));
-  result.Set(1u, fd.release());
+  result.Set(1u, giveFd(info.Env(), std::move(fd)));
   return result;
 }
 
@@ -92,7 +84,7 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
   // (reactor, side, pages, [kick, wait, kick, wait]); takes over the pages and the descriptors, even if it throws.
   explicit TubeEndObject(const CallbackInfo& info) : ObjectWrap(info) {
     const auto numbers = numbersOf(info[3]);
-    const auto fd = [&](size_t i) { return ling::Fd(static_cast<int>(numbers.at(i))); };
+    const auto fd = [&](size_t i) { return takeFd(info.Env(), static_cast<int>(numbers.at(i))); };
     ling::Doorbell sending{fd(0), fd(1)};
     ling::Doorbell receiving{fd(2), fd(3)};
     const auto side = info[1].As<Napi::String>().Utf8Value() == "opener" ? ling::Side::OPENER : ling::Side::ACCEPTOR;
@@ -164,7 +156,7 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
 };
 
 Napi::Value NewSlab(const CallbackInfo& info) {
-  std::shared_ptr<ling::SlabPool> pool = instanceOf(info.Env()).slabs;
+  std::shared_ptr<ling::SlabPool> pool = Environment::of(info.Env()).slabs;
   uint8_t* memory = pool->take();
   return Napi::ArrayBuffer::New(info.Env(), memory, ling::SLAB_SIZE,
                                 [pool](Napi::Env, void* data) { pool->give(static_cast<uint8_t*>(data)); });
@@ -173,9 +165,9 @@ Napi::Value NewSlab(const CallbackInfo& info) {
 }  // namespace
 
 void defineTubeObjects(Napi::Env env, Napi::Object exports) {
-  auto* instance = new Instance();
-  instance->sharedPages = Napi::Persistent(SharedPagesObject::Define(env));
-  env.SetInstanceData(instance);
+  auto* environment = new Environment();
+  environment->sharedPages = Napi::Persistent(SharedPagesObject::Define(env));
+  env.SetInstanceData(environment);
   exports.Set("TubeEnd", TubeEndObject::Define(env));
   defineFunction(exports, "allocatePages", AllocatePages);
   defineFunction(exports, "mapPages", MapPages);

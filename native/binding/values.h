@@ -62,12 +62,6 @@ inline Napi::Array toArray(Napi::Env env, const std::vector<uint32_t>& numbers) 
   return array;
 }
 
-inline Napi::Array toArray(Napi::Env env, std::vector<ling::Fd>& fds) {
-  auto array = Napi::Array::New(env, fds.size());
-  for (uint32_t i = 0; i < fds.size(); i++) array.Set(i, fds[i].release());
-  return array;
-}
-
 template <typename Function>
 void defineFunction(Napi::Object exports, const char* name, Function function) {
   exports.Set(name, Napi::Function::New(exports.Env(), function, name));
