@@ -192,7 +192,10 @@ Received receiveWithFds(int socket, uint8_t* into, size_t room) {
       received.fds.emplace_back(fd);
     }
   }
-  if ((message.msg_flags & MSG_CTRUNC) != 0) throw BadInput("more descriptors in one message than allowed");
+  if ((message.msg_flags & MSG_CTRUNC) == 0) return received;
+  // The kernel says so as well when it finds no number for one.
+  if (received.fds.size() == MAX_FDS_PER_MESSAGE) throw BadInput("more descriptors in one message than allowed");
+  received.fds.emplace_back(-1);
   return received;
 }
 

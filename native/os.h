@@ -92,6 +92,7 @@ void silence(int eventFd);
 struct Received {
   size_t bytes;
   bool closed;
+  // The last is -1 where this OS process had no number for one or more: they are lost, the bytes are not.
   std::vector<Fd> fds;
 };
 
@@ -104,7 +105,7 @@ Fd connectUnix(const std::string& path);
 Fd acceptUnix(int listener);
 // How many bytes the kernel took, 0 when it has no room now. The descriptors travel with the first byte.
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds);
-// `bytes` is 0 when there is nothing to read now, unless `closed`.
+// `bytes` is 0 when there is nothing to read now, unless `closed`. Throws BadInput for more descriptors than allowed.
 Received receiveWithFds(int socket, uint8_t* into, size_t room);
 
 // Takes the lock on a directory that only one process can hold and that no crash can leave behind;

@@ -1,5 +1,5 @@
 /** The hypervisor of a Linux box: a domain's side of its connection to lingd. */
-import { allocatePages, closeFd, mapPages, type SharedPages } from '../native/index.js';
+import { allocatePages, closeFd, LOST_FD, mapPages, type SharedPages } from '../native/index.js';
 import { Watcher } from '../native/watcher.js';
 import {
   decodeNumbers,
@@ -66,6 +66,7 @@ export class LinuxHypervisor implements Hypervisor {
   async map(granter: Domid, refs: readonly number[]): Promise<SharedPages> {
     const { payload, fds } = await this.xenstore.request(HYPERCALL_MAP, encodeNumbers(granter, ...refs));
     try {
+      if (fds.includes(LOST_FD)) throw outOfDescriptors();
       const places = numbersOf(payload);
       const pages = places.map((number, i) => (i % 2 === 0 ? descriptor(fds, number) : number));
       return mapPages(pages);
@@ -90,6 +91,11 @@ export class LinuxHypervisor implements Hypervisor {
   async #channel(type: number, request: Buffer): Promise<EventChannel> {
     const { payload, fds } = await this.xenstore.request(type, request);
     const [port] = numbersOf(payload);
+    if (port !== undefined && fds.includes(LOST_FD)) {
+      fds.forEach(closeFd);
+      this.#forget(HYPERCALL_CLOSE_CHANNEL, [port]);
+      throw outOfDescriptors();
+    }
     const [kick, wait] = fds;
     if (port === undefined || kick === undefined || wait === undefined) {
       fds.forEach(closeFd);
@@ -121,6 +127,10 @@ function numbersOf(payload: Buffer): number[] {
   if (!numbers)
     throw new XenstoreError('EIO', 'EIO: lingd answered with something that is no list of numbers');
   return numbers;
+}
+
+function outOfDescriptors(): XenstoreError {
+  return new XenstoreError('EMFILE', 'EMFILE: there is no number left for a descriptor that lingd has sent');
 }
 
 function descriptor(fds: readonly number[], index: number): number {

@@ -1,4 +1,4 @@
-import { closeFd, dupFd } from '../../native/index.js';
+import { closeFd, dupFd, LOST_FD } from '../../native/index.js';
 import {
   decodeNumbers,
   encodeNumbers,
@@ -104,6 +104,7 @@ export class DomainConnection {
       return;
     }
     try {
+      if (fds.includes(LOST_FD)) throw new XenstoreError('EMFILE');
       const { payload, fds: given } = this.#call(packet, fds);
       this.#lingd.channel.send({ ...packet, payload }, given);
     } catch (error) {
