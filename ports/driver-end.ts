@@ -1,6 +1,6 @@
 import { badarg, exitReason } from '../actors/errors.js';
 import type { Pid, Port } from '../actors/identifiers.js';
-import type { Reason } from '../actors/signal.js';
+import type { Reason, Sender } from '../actors/signal.js';
 import { type List, list, toList } from '../actors/term.js';
 import type {
   AsyncJob,
@@ -321,6 +321,10 @@ export class DriverEnd implements DriverPort {
   /** Whom it monitors, as port_info shows them. */
   get monitors(): List {
     return this.#monitors?.toList() ?? list();
+  }
+
+  monitorsOf(process: Sender): readonly DriverMonitor[] {
+    return this.#monitors?.of(process) ?? [];
   }
 
   /** Answers whether there was such a monitor. */

@@ -1,6 +1,7 @@
 import { demonitor } from '../actors/actor.js';
 import { Pid, type Port, type Reference } from '../actors/identifiers.js';
 import { Monitor, Monitors } from '../actors/monitors.js';
+import type { Sender } from '../actors/signal.js';
 import type { List } from '../actors/term.js';
 
 /** The processes that the driver of a port monitors. */
@@ -17,6 +18,11 @@ export class PortMonitors {
     this.#monitors.add(monitor);
     receiver.signal(monitor);
     return monitor;
+  }
+
+  /** Those of one process; the oldest first. */
+  of(process: Sender): Monitor[] {
+    return [...this.#monitors].filter(({ target }) => target === process);
   }
 
   has(monitor: Monitor): boolean {

@@ -305,6 +305,8 @@ export class PortObject implements Receiver {
 
   #takeExit(from: Sender, reason: Reason, linked: boolean): void {
     if (linked && !this.links.delete(from)) return;
+    // Who has ended, and is monitored as well: the driver hears of that before its own end, as in Erlang.
+    if (linked) for (const monitor of this.end.monitorsOf(from)) this.#takeDown(monitor);
     // Over a link only the owner's normal end is the port's as well.
     if (linked && reason === 'normal' && from !== this.owner) return;
     this.close(reason);

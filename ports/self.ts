@@ -93,9 +93,9 @@ export class Self<M = AnyMessage> extends Process<M> {
     options?: readonly CommandOption[],
   ): boolean | Promise<true> {
     const flags = options === undefined ? NO_FLAGS : parseFlags(options, COMMAND_OPTIONS);
-    const found = this.findPort(port);
     const forced = flags.includes('force');
-    if (forced && !found.driver.softBusy) throw new ErlangError('notsup');
+    if (forced && !this.findPort(port, 'or flushing').driver.softBusy) throw new ErlangError('notsup');
+    const found = this.findPort(port);
     if (found.busy.holdsUp) {
       const isBehind = found.busy.holds(this.pid);
       if (flags.includes('nosuspend')) {

@@ -103,7 +103,7 @@ const FUNCTIONS: Partial<Record<keyof DriverPort, Argument[]>> = {
 };
 
 /** For the port itself, which no driver sees. */
-const NOT_FOR_DRIVERS = ['constructor', 'monitors', 'endMonitor', 'endMonitors', 'close'];
+const NOT_FOR_DRIVERS = ['constructor', 'monitors', 'endMonitor', 'endMonitors', 'monitorsOf', 'close'];
 
 let runtime: PortRuntime;
 const crashes: unknown[] = [];

@@ -526,6 +526,63 @@ describe('links', () => {
   });
 });
 
+describe('a process that the driver monitors', () => {
+  test.each<[who: string, reason: string, isOwner: boolean, seen: string[]]>([
+    ['the owner', 'kill', true, ['process_exit', 'stop']],
+    ['the owner', 'normal', true, ['process_exit', 'stop']],
+    ['another that is linked', 'broken', false, ['process_exit', 'stop']],
+    ['another that is linked', 'normal', false, ['process_exit']],
+  ])('%s ends with %s: told once, before the port ends', async (_, reason, isOwner, seen) => {
+    const drivers: DriverPort[] = [];
+    runtime.addDriver({
+      name: 'test',
+      start(port) {
+        drivers.push(port);
+        return { process_exit: () => void log.push('process_exit'), stop: () => void log.push('stop') };
+      },
+    });
+    await run(async (self) => {
+      self.process_flag('trap_exit', true);
+      const open = (owner: Self): Port => owner.open_port('test');
+      const ours = isOwner ? undefined : open(self);
+      const monitored = self.spawn(async (other) => {
+        self.link(ours ?? open(other));
+        if (ours !== undefined) other.link(ours);
+        drivers[0]?.monitor_process(other.pid);
+        await other.receive((message) => message === 'end');
+        if (reason !== 'normal') other.exit(reason);
+      });
+      await self.receive(isTuple, { after: 10 });
+      if (reason === 'kill') self.exit(monitored, 'kill');
+      else self.send(monitored, 'end');
+      await self.receive(isTuple, { after: 10 });
+      expect(log).toEqual(seen);
+    });
+  });
+});
+
+test.each([true, undefined])('a command to one that flushes; softBusy is %j', async (softBusy) => {
+  runtime.addDriver({
+    name: 'test',
+    softBusy,
+    start: (port) => ({
+      output(data) {
+        port.enq(data);
+      },
+    }),
+  } as Driver);
+  await run((self) => {
+    const port = self.open_port('test');
+    self.port_command(port, 'queued');
+    self.port_close(port);
+    expect(self.ports()).toContain(port);
+    const raises = (reason: string) => expect.objectContaining({ reason });
+    expect(() => self.port_command(port, 'late')).toThrow(raises('badarg'));
+    expect(() => self.port_command(port, 'late', ['nosuspend'])).toThrow(raises('badarg'));
+    expect(() => self.port_command(port, 'late', ['force'])).toThrow(raises(softBusy ? 'badarg' : 'notsup'));
+  });
+});
+
 test('caller and owner are told apart', async () => {
   const seen: unknown[] = [];
   const driver = addDriver({
