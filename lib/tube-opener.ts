@@ -113,15 +113,21 @@ class Opener extends Keeper {
       keys.map((key) => xenstore.read_integer(self, `${this.keys.tip}/${key}`)),
     );
     const numbers = found.map((result) => (result[0] === 'ok' ? result[1] : -1));
-    if (numbers.some((number) => !isU32(number))) return this.fail('einval');
+    if (numbers.some((number) => !isU32(number))) return this.#failToAttach('einval');
     const port = this.openPort();
     const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
-    if (answer?.[0] !== 0) return this.fail(this.exitReasonOf(port) ?? 'einval');
+    if (answer?.[0] !== 0) return this.#failToAttach(this.exitReasonOf(port) ?? 'einval');
     // The other side may send as soon as it sees that this one is connected.
     if (!self.is_process_alive(this.#caller.from[0])) return { type: 'ABANDONED' };
     this.give(port, this.#caller);
     const connected = await this.setState(CONNECTED);
     return connected === 'ok' ? { type: 'ATTACHED' } : this.fail(connected[1]);
+  }
+
+  /** What the peer has offered goes with it; whoever comes too late to that has nothing to blame it for. */
+  async #failToAttach(reason: string): Promise<HandshakeEvent> {
+    const isGone = MISSING.has(reason) && (await this.peerEvent()).type === 'PEER_GONE';
+    return this.fail(isGone ? 'closed' : reason);
   }
 
   #answer(result: Result<Port>): void {
@@ -133,6 +139,9 @@ class Opener extends Keeper {
 
 /** What Xenstore answers where no domain, or none with a tube_server, can be invited. */
 const REFUSED: ReadonlySet<string> = new Set(['enoent', 'eacces']);
+
+/** What is answered for numbers, pages and channels that are not there, or not for this domain. */
+const MISSING: ReadonlySet<string> = new Set(['einval', 'enoent', 'eacces']);
 
 function isU32(number: number): boolean {
   return Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff;
