@@ -35,6 +35,8 @@ export interface Reactor {
    * asked; errors and hang-ups always are.
    */
   armFor(token: number, input: boolean, room: boolean): void;
+  /** Takes over a descriptor that is to be open as long as this is, and is closed with it, whatever ends it. */
+  keep(fd: number): void;
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
   /**
@@ -153,6 +155,11 @@ interface Native {
   yieldCore(): void;
   /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
   lockDirectory(path: string): number;
+  /** A file of which single bytes can be locked; it is made if it is not there, and need not have these bytes. */
+  openLocks(path: string): number;
+  /** Locks a byte until the descriptor is closed; false when somebody else has it, who has opened the file as well. */
+  lockByte(fd: number, offset: number): boolean;
+  isByteLocked(fd: number, offset: number): boolean;
 }
 
 /** A packet that would not be one: rings carry 1 to MAX_PACKET bytes. */
@@ -205,4 +212,7 @@ export const {
   closeFd,
   yieldCore,
   lockDirectory,
+  openLocks,
+  lockByte,
+  isByteLocked,
 } = addon;

@@ -206,4 +206,35 @@ Fd lockDirectory(const std::string& path) {
   throw OsError("flock", errno, path);
 }
 
+Fd openLocks(const std::string& path) {
+  return Fd(check(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), "open", path));
+}
+
+namespace {
+
+// A lock of the open file, so that two of one process exclude each other too.
+struct flock byteAt(uint32_t offset) {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = offset;
+  lock.l_len = 1;
+  return lock;
+}
+
+}  // namespace
+
+bool lockByte(int fd, uint32_t offset) {
+  struct flock lock = byteAt(offset);
+  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  throw OsError("fcntl", errno);
+}
+
+bool isByteLocked(int fd, uint32_t offset) {
+  struct flock lock = byteAt(offset);
+  check(fcntl(fd, F_OFD_GETLK, &lock), "fcntl");
+  return lock.l_type != F_UNLCK;
+}
+
 }  // namespace ling

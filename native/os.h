@@ -112,4 +112,11 @@ Received receiveWithFds(int socket, uint8_t* into, size_t room);
 // -1 when another process has it.
 Fd lockDirectory(const std::string& path);
 
+// Makes a file for locks of single bytes if it is not there.
+Fd openLocks(const std::string& path);
+// Locks a byte, as lockDirectory does a directory; false when somebody else has it.
+bool lockByte(int fd, uint32_t offset);
+// Whether somebody who has opened the file on its own has the lock.
+bool isByteLocked(int fd, uint32_t offset);
+
 }  // namespace ling

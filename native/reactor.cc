@@ -105,6 +105,11 @@ bool Reactor::run(int hostLoop) {
 
 void Reactor::poll() { wait(0); }
 
+void Reactor::keep(Fd fd) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  kept_.push_back(std::move(fd));
+}
+
 void Reactor::stop() {
   stopped_.store(true);
   ring(control_.get());

@@ -48,6 +48,21 @@ Napi::Value LockDirectory(const CallbackInfo& info) {
   return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::lockDirectory(path); }));
 }
 
+Napi::Value OpenLocks(const CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::openLocks(path); }));
+}
+
+Napi::Value LockByte(const CallbackInfo& info) {
+  const uint32_t offset = info[1].As<Napi::Number>();
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::lockByte(fdOf(info[0]), offset); }));
+}
+
+Napi::Value IsByteLocked(const CallbackInfo& info) {
+  const uint32_t offset = info[1].As<Napi::Number>();
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::isByteLocked(fdOf(info[0]), offset); }));
+}
+
 Napi::Value SendWithFds(const CallbackInfo& info) {
   const Bytes bytes = bytesOf(info[1]);
   std::vector<int> fds;
@@ -118,6 +133,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "closeFd", CloseFd);
   defineFunction(exports, "yieldCore", YieldCore);
   defineFunction(exports, "lockDirectory", LockDirectory);
+  defineFunction(exports, "openLocks", OpenLocks);
+  defineFunction(exports, "lockByte", LockByte);
+  defineFunction(exports, "isByteLocked", IsByteLocked);
   return exports;
 }
 
