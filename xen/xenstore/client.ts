@@ -312,7 +312,7 @@ function text(...strings: string[]): Buffer {
 }
 
 /** What a packet means that answers a request, but not with its type. */
-function errorOf({ type, payload }: wire.Packet, asked: number): XenstoreError {
+export function errorOf({ type, payload }: wire.Packet, asked: number): XenstoreError {
   if (type !== wire.XS_ERROR) {
     return new wire.XenstoreProtocolError(`a request of type ${asked} was answered with type ${type}`);
   }

@@ -30,6 +30,7 @@ export interface Store {
   /** Whether nobody arrived between the connection and the introduction of the domain. */
   cameNext(domid: number, connection: XenstoreConnection): boolean;
   resume(domid: number): void;
+  setTarget(domid: number, target: number): void;
   isIntroduced(domid: number): boolean;
   setSpecialPermissions(caller: Caller, name: string, permissions: Permissions): void;
   control(command: string, args: readonly string[]): string;
@@ -315,10 +316,7 @@ export class XenstoreConnection implements Watcher {
 
   #setTarget(request: wire.Packet): undefined {
     const [domid, target] = strings(request, 2);
-    const domain = this.store.domains.introduced(leadingDomid(domid!));
-    const other = this.store.domains.introduced(leadingDomid(target!));
-    if (domain === undefined || other === undefined) throw new XenstoreError('ENOENT');
-    domain.target = other;
+    this.store.setTarget(leadingDomid(domid!), leadingDomid(target!));
   }
 
   /**

@@ -63,6 +63,11 @@ export class Domains {
     return domain?.introduced ? domain : undefined;
   }
 
+  /** All but domain 0 that have been introduced. */
+  allIntroduced(): Domain[] {
+    return [...this.#alive.values()].filter(({ domid, introduced }) => domid !== 0 && introduced);
+  }
+
   /** Ends the domain's life. */
   forget(domain: Domain): void {
     domain.introduced = false;

@@ -11,10 +11,18 @@ import {
   setNodePermissions,
   writeNode,
 } from './operations.js';
-import { childPath, INTRODUCE_DOMAIN, RELEASE_DOMAIN, resolvePath, selfAndAncestors } from './path.js';
+import {
+  childPath,
+  INTRODUCE_DOMAIN,
+  parentPath,
+  RELEASE_DOMAIN,
+  resolvePath,
+  selfAndAncestors,
+} from './path.js';
 import { OWNER, type Permissions, parsePermissions, rightsOf, WRITE } from './permissions.js';
 import { DEFAULT_QUOTA, type Quota } from './quota.js';
-import { Tree } from './tree.js';
+import { recordPermissions, restorePermissions, type StoreRecord } from './record.js';
+import { type Node, Tree } from './tree.js';
 import { Watches } from './watches.js';
 import type { Packet } from './wire.js';
 
@@ -28,6 +36,8 @@ export interface XenstoreServerOptions {
    * permissions can name it. Without this only domains introduced or connected exist.
    */
   readonly domainExists?: (domid: number) => boolean;
+  /** Told of every change, as it happens, so that another server can {@link XenstoreServer.restore} it. */
+  readonly onRecord?: (record: StoreRecord) => void;
 }
 
 export interface ConnectOptions {
@@ -66,14 +76,18 @@ export class XenstoreServer {
   readonly #specialPermissions: Map<string, Permissions>;
   readonly #domain0: Caller;
   readonly #store: Store;
+  /** Where domain 0 has set it at run time. */
+  #quotaSet: Partial<Quota> = {};
+  readonly #record: (record: StoreRecord) => void;
 
   /** With the nodes xenstored starts with: `/`, `/tool` and `/tool/xenstored`. */
-  constructor({ quota = {}, domainExists = () => false }: XenstoreServerOptions = {}) {
+  constructor({ quota, domainExists = () => false, onRecord = () => {} }: XenstoreServerOptions = {}) {
+    this.#record = onRecord;
     this.#quota = { ...DEFAULT_QUOTA, ...quota };
     this.#domains = new Domains(domainExists);
     this.#domain0 = { domain: this.#domains.ensure(0), privileged: true };
     const nobodyElse = parsePermissions(['n0'], this.#domains);
-    this.#tree = new Tree(nobodyElse);
+    this.#tree = new Tree(nobodyElse, (path, node) => onRecord(nodeRecord(path, node)));
     this.#specialPermissions = new Map([
       [INTRODUCE_DOMAIN, nobodyElse],
       [RELEASE_DOMAIN, nobodyElse],
@@ -104,6 +118,7 @@ export class XenstoreServer {
     }
     domain.introduced = true;
     this.#arrivals.add(domain);
+    this.#record(['introduced', domid]);
     this.#fireSpecial(INTRODUCE_DOMAIN);
   }
 
@@ -114,6 +129,7 @@ export class XenstoreServer {
   release(domid: number): void {
     const domain = this.#domains.introduced(domid);
     if (domain === undefined) throw new XenstoreError('ENOENT');
+    this.#record(['released', domid]);
     for (const connection of this.#connectionsOf(domain)) {
       const { onReleased } = this.#connections.get(connection)!;
       connection.close();
@@ -149,8 +165,22 @@ export class XenstoreServer {
     return this.#quota;
   }
 
+  /** The first may act in the name of the second as well. `ENOENT` for a domain not introduced. */
+  setTarget(domid: number, target: number): void {
+    const domain = this.#domains.introduced(domid);
+    const other = this.#domains.introduced(target);
+    if (domain === undefined || other === undefined) throw new XenstoreError('ENOENT');
+    domain.target = other;
+    this.#record(['target', domid, target]);
+  }
+
   isIntroduced(domid: number): boolean {
     return domid === DOMID_SELF || this.#domains.introduced(domid) !== undefined;
+  }
+
+  /** Those that have been introduced, without domain 0. */
+  introducedDomids(): number[] {
+    return this.#domains.allIntroduced().map(({ domid }) => domid);
   }
 
   /** A node's value, undefined when there is no such node. */
@@ -184,6 +214,67 @@ export class XenstoreServer {
     this.#apply(setNodePermissions(this.#scope, resolvePath(path, 0), parsed));
   }
 
+  /** What there is, as records from which a new server can be made that has the same. */
+  *records(): Generator<StoreRecord> {
+    const domains = this.#domains.allIntroduced();
+    yield ['quota', this.#quotaSet];
+    for (const { domid } of domains) yield ['introduced', domid];
+    for (const { domid, target } of domains) if (target) yield ['target', domid, target.domid];
+    for (const [name, permissions] of this.#specialPermissions) {
+      yield ['special', name, recordPermissions(permissions)];
+    }
+    for (const [path, node] of this.#tree.all()) yield nodeRecord(path, node);
+  }
+
+  /**
+   * Does what a record says, for a new server that nobody has connected to; they have to come in their order. Throws a
+   * {@link XenstoreError} for what no server has told.
+   */
+  restore(record: StoreRecord): void {
+    switch (record[0]) {
+      case 'introduced':
+        return this.introduce(record[1]);
+      case 'released':
+        return this.release(record[1]);
+      case 'target':
+        return this.setTarget(record[1], record[2]);
+      case 'quota':
+        return this.#setQuota(record[1]);
+      case 'special':
+        return this.#restoreSpecial(record[1], record[2]);
+      case 'node':
+        return this.#restoreNode(record[1], Buffer.from(record[2], 'latin1'), record[3]);
+      case 'removed':
+        // It may have gone with a domain, or with another node.
+        if (this.#tree.get(record[1]) !== undefined) this.#tree.remove(record[1]);
+    }
+  }
+
+  #setQuota(quota: Partial<Quota>): void {
+    this.#quota = { ...this.#quota, ...quota };
+    this.#quotaSet = { ...this.#quotaSet, ...quota };
+    this.#record(['quota', quota]);
+  }
+
+  #restoreSpecial(name: string, entries: readonly string[]): void {
+    if (!this.#specialPermissions.has(name)) throw new XenstoreError('EINVAL');
+    this.#specialPermissions.set(name, restorePermissions(entries, this.#domains));
+  }
+
+  #restoreNode(text: string, value: Buffer, entries: readonly string[]): void {
+    const path = resolvePath(text, 0);
+    const permissions = restorePermissions(entries, this.#domains);
+    // A client that lists a long directory in parts must not take this tree for the one before it.
+    this.#tree.skipGenerations(Date.now());
+    if (this.#tree.get(path) !== undefined) {
+      this.#tree.edit(path, (node) => {
+        node.value = value;
+        node.permissions = permissions;
+      });
+    } else if (this.#tree.get(parentPath(path)!) !== undefined) this.#tree.create(path, permissions, value);
+    else throw new XenstoreError('ENOENT');
+  }
+
   /** What connections may touch. */
   #face(): Store {
     const server = this;
@@ -198,6 +289,7 @@ export class XenstoreServer {
       release: (domid) => this.release(domid),
       cameNext: (...args) => this.#cameNext(...args),
       resume: (domid) => this.resume(domid),
+      setTarget: (...args) => this.setTarget(...args),
       isIntroduced: (domid) => this.isIntroduced(domid),
       setSpecialPermissions: (...args) => this.#setSpecialPermissions(...args),
       control: (command, args) => control(this.#controls(), command, args),
@@ -211,9 +303,7 @@ export class XenstoreServer {
   #controls(): ControlContext {
     return {
       quota: this.#quota,
-      setQuota: (quota) => {
-        this.#quota = { ...this.#quota, ...quota };
-      },
+      setQuota: (quota) => this.#setQuota(quota),
       findDomain: (domid) => this.#domains.find(domid),
       outstanding: (domain) =>
         this.#connectionsOf(domain)
@@ -262,5 +352,11 @@ export class XenstoreServer {
     const needed = WRITE | OWNER;
     if ((rightsOf(caller, before) & needed) !== needed) throw new XenstoreError('ENOENT');
     this.#specialPermissions.set(name, permissions);
+    this.#record(['special', name, recordPermissions(permissions)]);
   }
+}
+
+function nodeRecord(path: string, node: Node | undefined): StoreRecord {
+  if (node === undefined) return ['removed', path];
+  return ['node', path, node.value.toString('latin1'), recordPermissions(node.permissions)];
 }

@@ -69,7 +69,12 @@ export class Transaction extends TreeView {
       // Given to a domain that has ended since: all it owned has been removed, and this would stay for ever.
       if (node?.owner?.ended) throw new XenstoreError('EAGAIN');
     }
-    return [...this.#bases.keys()].flatMap((path) => (this.#changed.has(path) ? this.#commit(path) : []));
+    const changes = [...this.#bases.keys()].flatMap((path) =>
+      this.#changed.has(path) ? this.#commit(path) : [],
+    );
+    // In the order of the changes, in which what was made comes after what it is in.
+    for (const path of this.#changed.keys()) this.#tree.tell(path, this.#bases.get(path));
+    return changes;
   }
 
   override spoil(): void {

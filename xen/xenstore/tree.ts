@@ -92,10 +92,15 @@ export abstract class TreeView {
     node.generation = this.nextGeneration();
     this.set(path, node);
     this.account(path, node, 1);
-    this.edit(parentPath(path)!, (parent) => parent.addChild(baseName(path)));
+    this.amend(parentPath(path)!, (parent) => parent.addChild(baseName(path)));
   }
 
+  /** Gives a node another value or other permissions. */
   edit(path: string, change: (node: Node) => void): void {
+    this.amend(path, change);
+  }
+
+  protected amend(path: string, change: (node: Node) => void): void {
     const node = this.own(path);
     const { owner, size } = node;
     change(node);
@@ -115,7 +120,7 @@ export abstract class TreeView {
       this.account(at, node, -1);
       this.set(at, undefined);
     }
-    this.edit(parentPath(path)!, (parent) => parent.removeChild(baseName(path)));
+    this.amend(parentPath(path)!, (parent) => parent.removeChild(baseName(path)));
     return removed;
   }
 
@@ -132,17 +137,22 @@ export abstract class TreeView {
   }
 }
 
+/** Told of a node that was made or has another value or other permissions; undefined: removed, with all below. */
+export type OnChange = (path: string, node: Node | undefined) => void;
+
 /**
  * The store itself. A flat table by path, so that reading or writing a node costs the same however deep it lies and
  * however many there are.
  */
 export class Tree extends TreeView {
   readonly #nodes = new Map<string, Node>();
+  readonly #onChange: OnChange;
   #generation = 0;
 
   /** With nothing but `/`. */
-  constructor(rootPermissions: Permissions) {
+  constructor(rootPermissions: Permissions, onChange: OnChange = () => {}) {
     super();
+    this.#onChange = onChange;
     const root = new Node(Buffer.alloc(0), rootPermissions);
     this.#nodes.set('/', root);
     this.account('/', root, 1);
@@ -167,17 +177,54 @@ export class Tree extends TreeView {
   /** Here nothing is begun that is not done. */
   override spoil(): void {}
 
-  /** Puts a node that a transaction has made or changed into its place, or with undefined takes it away. */
+  override create(path: string, permissions: Permissions, value: Buffer): void {
+    super.create(path, permissions, value);
+    this.#onChange(path, this.get(path));
+  }
+
+  override edit(path: string, change: (node: Node) => void): void {
+    super.edit(path, change);
+    this.#onChange(path, this.get(path));
+  }
+
+  override remove(path: string): [path: string, node: Node][] {
+    const removed = super.remove(path);
+    this.#onChange(path, undefined);
+    return removed;
+  }
+
+  /** Puts a node that a transaction has made or changed into its place, or with undefined takes it away, and tells nobody. */
   replace(path: string, node: Node | undefined): void {
     const before = this.#nodes.get(path);
     this.set(path, node);
     if (before?.owner !== undefined && before.owner === node?.owner) {
       // A path that is taken out of a large Set and put back again and again becomes slow to find there.
       this.charge(before.owner, path, 0, node.size - before.size);
-      return;
+    } else {
+      if (before !== undefined) this.account(path, before, -1);
+      if (node !== undefined) this.account(path, node, 1);
     }
-    if (before !== undefined) this.account(path, before, -1);
-    if (node !== undefined) this.account(path, node, 1);
+  }
+
+  /** Tells of a node that was replaced, if it differs from that one before. */
+  tell(path: string, before: Node | undefined): void {
+    const node = this.get(path);
+    // With other children only, it is the same to whoever is told of those.
+    const isSame = before?.value === node?.value && before?.permissions === node?.permissions;
+    if (!isSame) this.#onChange(path, node);
+  }
+
+  /** All nodes, each before its children, and these in their order. */
+  *all(path = '/'): Generator<[path: string, node: Node]> {
+    const node = this.get(path);
+    if (node === undefined) return;
+    yield [path, node];
+    for (const name of node.children) yield* this.all(childPath(path, name));
+  }
+
+  /** Generations of before are not met again: for a tree that takes the place of another one. */
+  skipGenerations(to: number): void {
+    this.#generation = Math.max(this.#generation, to);
   }
 
   override nextGeneration(): number {

@@ -31,6 +31,9 @@ export const XS_SET_TARGET = 19;
 export const XS_RESET_WATCHES = 21;
 export const XS_DIRECTORY_PART = 22;
 
+/** Requests that change nodes: at once, or in a transaction when that ends. */
+export const CHANGES: ReadonlySet<number> = new Set([XS_WRITE, XS_MKDIR, XS_RM, XS_SET_PERMS]);
+
 /** Types from here on are not Xenstore's: a hypervisor of our own numbers its calls from here. */
 export const FIRST_HYPERCALL = 0x100;
 
