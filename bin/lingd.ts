@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The hypervisor daemon. Domains start it themselves; a service manager or a person starts it with --foreground. */
-import { Command, InvalidArgumentError } from 'commander';
+import fs from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Lingd } from '../xen/lingd/lingd.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
 import { parseQuota, type Quota } from '../xen/xenstore/quota.js';
@@ -14,30 +15,38 @@ const options = new Command('lingd')
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
   .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota, {})
+  .addOption(new Option('--lock <descriptor>', 'the lock on the directory').argParser(Number).hideHelp())
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
-  .opts<{ rundir: string; foreground?: boolean; linger?: number; quota: Partial<Quota> }>();
+  .opts<{ rundir: string; foreground?: boolean; linger?: number; quota: Partial<Quota>; lock?: number }>();
 
 main();
 
 function main(): void {
   const { rundir: directory, foreground } = options;
   const linger = 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand()));
+  // Before anything is made that an end would have to remove.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void lingd?.stop());
   const lingd = start(directory, linger);
   if (!lingd) {
     // Started on demand this is the normal end of a race; by hand it is worth a word.
     if (foreground) fail(`another lingd serves ${directory}`);
     return;
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void lingd.stop());
   if (foreground)
     console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
 }
 
 function start(directory: string, linger: number): Lingd | undefined {
   try {
-    return Lingd.start({ directory, linger, quota: options.quota });
+    return Lingd.start({
+      directory,
+      linger,
+      quota: options.quota,
+      lock: options.lock,
+      onTrouble: warn,
+    });
   } catch (error) {
     return fail((error as Error).message);
   }
@@ -48,6 +57,15 @@ function lingerOnDemand(): number {
     return seconds(process.env.LINGD_LINGER ?? LINGER);
   } catch (error) {
     return fail(`LINGD_LINGER: ${(error as Error).message}`, 2);
+  }
+}
+
+/** Who started this may listen no more. */
+function warn(message: string): void {
+  try {
+    fs.writeSync(process.stderr.fd, `lingd: ${message}\n`);
+  } catch {
+    // Then nobody can be told.
   }
 }
 

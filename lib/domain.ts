@@ -36,7 +36,15 @@ export type DomainEvents = {
    * up. `${crash}` says it all. Without a listener that is printed on stderr.
    */
   crash: (crash: Crash) => void;
-  /** lingd has gone. Open tubes go on; nothing new can be opened. The error's code is `ECONNRESET`, or the system's. */
+  /**
+   * lingd had ended, or been killed, and the domain is back under another one, with its domid, nodes, watches and tubes;
+   * it took so many milliseconds.
+   */
+  reconnected: (milliseconds: number) => void;
+  /**
+   * lingd has gone, and the domain could not come back for good: the error's code is `ECONNRESET` when another lingd does
+   * not know it, or says what was wrong. Open tubes go on; nothing new can be opened.
+   */
   disconnected: (error: Error) => void;
   /**
    * The domain has ended: reason `normal` after {@link Domain.stop}, otherwise why its own processes have, `shutdown`
@@ -98,6 +106,7 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
         if (!this.emit('crash', crash)) printCrash(crash);
       },
     });
+    hypervisor.onReturned = (milliseconds) => void this.emit('reconnected', milliseconds);
     void hypervisor.closed.then((error) => {
       if (this.status === 'stopping' || this.status === 'stopped') return;
       this.emit('disconnected', error ?? new XenstoreError('ECONNRESET', 'ECONNRESET: lingd has gone'));

@@ -92,6 +92,7 @@ class Acceptor extends Keeper {
     if (!self.is_process_alive(caller.from[0])) return { type: 'NOBODY_THERE' };
     // An opener that has given up is no tube, even if its word of that is still on the way.
     const peer = await this.peerEvent();
+    if (peer === undefined) return this.fail('econnreset');
     if (peer.type !== 'PEER_CONNECTED') return peer;
     this.give(port, caller);
     const connected = await this.setState(CONNECTED);

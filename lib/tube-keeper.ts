@@ -19,6 +19,7 @@ import {
   peerEvent,
   type TubeKeys,
 } from '../xen/tube-handshake.js';
+import { isDisconnection } from './disconnection.js';
 import type { From } from './gen-server.js';
 import type { Done } from './result.js';
 import { forgetPeer } from './tube-residue.js';
@@ -50,6 +51,8 @@ export abstract class Keeper {
   protected peerSeen = false;
   /** How many packets had come when the peer closed; undefined before. */
   protected received: number | undefined;
+  /** Nobody on this side has asked for its end. */
+  protected isWanted = true;
   /** Why the handshake has failed, where something better is known than its final state. */
   protected failure: string | undefined;
   /** Told to end, for this reason: so does the port. */
@@ -140,18 +143,23 @@ export abstract class Keeper {
       this.#told = { reason: message[2] };
       return { type: 'ABANDONED' };
     }
-    if (kind === 'close') return { type: 'ABANDONED' };
+    if (kind === 'close') {
+      this.isWanted = false;
+      return { type: 'ABANDONED' };
+    }
     return this.understand(message);
   }
 
-  /** What the peer's state key says now. */
-  protected async peerEvent(): Promise<HandshakeEvent> {
+  /** What the peer's state key says now; undefined when lingd is gone, and nobody can know. */
+  protected async peerEvent(): Promise<HandshakeEvent | undefined> {
     const state = await xenstore.read_integer(this.self, `${this.theirs}/state`);
     if (state[0] === 'ok') {
       this.peerSeen = true;
       return peerEvent(state[1], true);
     }
-    return peerEvent(undefined, (await xenstore.read(this.self, this.theirs))[0] === 'ok');
+    const directory = await xenstore.read(this.self, this.theirs);
+    const isUnknown = directory[0] === 'error' && isDisconnection(directory[1]);
+    return isUnknown ? undefined : peerEvent(undefined, directory[0] === 'ok');
   }
 
   async #cleanUp(): Promise<void> {
@@ -237,12 +245,9 @@ export abstract class Keeper {
       const made = await xenstore.mkdir(self, directory, tx);
       const writes = Object.entries(values).map(([key, value]) => xenstore.write(self, key, value, tx));
       const failed = [made, ...(await Promise.all(writes))].find((done) => done !== 'ok');
-      if (failed) {
-        await xenstore.rollback(self, tx);
-        return failed;
-      }
-      const committed = await xenstore.commit(self, tx);
-      if (committed === 'ok' || committed[1] !== 'eagain') return committed;
+      if (failed) await xenstore.rollback(self, tx);
+      const done = failed ?? (await xenstore.commit(self, tx));
+      if (done === 'ok' || done[1] !== 'eagain') return done;
       if (this.isLate) return ['error', 'timeout'];
       // Others write in the same directories; their transaction is through by now.
       await sleep(1);

@@ -11,6 +11,7 @@ import {
   openerHandshake,
   tubeKeys,
 } from '../xen/tube-handshake.js';
+import { hypervisorOf } from './domain-runtime.js';
 import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
 import { type Caller, encode, Keeper, type TubeOptions } from './tube-keeper.js';
@@ -18,12 +19,20 @@ import * as xenstore from './xenstore.js';
 
 /** Runs the side that opens; the caller gets its answer from here. */
 export async function keepOpener(self: Self, options: TubeOptions, caller: Caller): Promise<void> {
-  const opener = new Opener(self, options, caller);
-  try {
-    await opener.run();
-  } finally {
-    // A fault of ours must not leave the caller waiting.
-    opener.over('closed');
+  const hypervisor = hypervisorOf(self);
+  for (;;) {
+    const { epoch } = hypervisor;
+    const opener = new Opener(self, options, caller);
+    try {
+      await opener.run();
+    } catch (error) {
+      // A fault of ours must not leave the caller waiting.
+      opener.answer();
+      throw error;
+    }
+    // What either side had got of lingd for this tube went with it, and the other side is about to find that out.
+    if (opener.isInVain && hypervisor.epoch !== epoch) continue;
+    return opener.answer();
   }
 }
 
@@ -32,6 +41,8 @@ class Opener extends Keeper {
   protected readonly theirs = this.keys.tip;
   readonly #caller: Caller;
   #answered = false;
+  /** What to answer, if it could not be answered before the end. */
+  #reason = 'closed';
   #watching = false;
   /** The tip that this side has made; from the peer's first word on it is the peer's. */
   #invited = false;
@@ -57,7 +68,9 @@ class Opener extends Keeper {
 
   protected understand(message: unknown[]): HandshakeEvent | undefined {
     // Once it has its tube, the caller's end is the port's business.
-    return message[0] === 'DOWN' && !this.#answered ? { type: 'ABANDONED' } : undefined;
+    if (message[0] !== 'DOWN' || this.#answered) return undefined;
+    this.isWanted = false;
+    return { type: 'ABANDONED' };
   }
 
   protected leftovers(): string[] {
@@ -66,9 +79,22 @@ class Opener extends Keeper {
   }
 
   override over(reason: string): void {
-    // The other side had accepted, sent and closed before this side could see it: that was a tube all the same.
-    const wasThere = this.port !== undefined && (this.received ?? 0) > 0;
-    this.#answer(wasThere ? ['ok', this.port as Port] : ['error', reason]);
+    this.#reason = reason;
+  }
+
+  /** There was no tube, and nobody has been told so; though somebody would like one. */
+  get isInVain(): boolean {
+    return !this.#answered && this.isWanted && !this.#wasThere;
+  }
+
+  /** Tells who waits how it has ended, if they do not know of a tube yet. */
+  answer(): void {
+    this.#answer(this.#wasThere ? ['ok', this.port as Port] : ['error', this.#reason]);
+  }
+
+  /** The other side had accepted, sent and closed before this side could see it: that was a tube all the same. */
+  get #wasThere(): boolean {
+    return this.port !== undefined && (this.received ?? 0) > 0;
   }
 
   async #announce(): Promise<HandshakeEvent | undefined> {
@@ -118,7 +144,10 @@ class Opener extends Keeper {
     const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
     if (answer?.[0] !== 0) return this.#failToAttach(this.exitReasonOf(port) ?? 'einval');
     // The other side may send as soon as it sees that this one is connected.
-    if (!self.is_process_alive(this.#caller.from[0])) return { type: 'ABANDONED' };
+    if (!self.is_process_alive(this.#caller.from[0])) {
+      this.isWanted = false;
+      return { type: 'ABANDONED' };
+    }
     this.give(port, this.#caller);
     const connected = await this.setState(CONNECTED);
     return connected === 'ok' ? { type: 'ATTACHED' } : this.fail(connected[1]);

@@ -8,6 +8,7 @@ import type { TubeOption } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { NOCK, parseInvitation, TIP } from '../xen/tube-handshake.js';
+import { isDisconnection } from './disconnection.js';
 import { hypervisorOf } from './domain-runtime.js';
 import type { Behaviour, From, NoReply } from './gen-server.js';
 import * as gen_server from './gen-server.js';
@@ -83,15 +84,7 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       accepting: [],
       connected,
     };
-    return ['ok', state, ['continue', 'invitations']];
-  },
-
-  /** Those who have invited before there was anybody to see it. */
-  async handle_continue(_what, state, self) {
-    for (const { side, peer, tid } of await tubesInXenstore(self)) {
-      if (side === 'acceptor') await invite(self, state, peer, tid);
-    }
-    return ['noreply', state];
+    return ['ok', state];
   },
 
   handle_call(request, from, state, self) {
@@ -120,6 +113,7 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       // Only `data/tip/<opener>/<tid>/nock` means that a tube is wanted.
       const invitation = parseInvitation(subject);
       if (invitation) await invite(self, state, invitation.opener, invitation.tid);
+      else if (subject === TIP) await inviteAll(self, state);
     } else if (kind === 'port') setPort(state, subject as Pid, detail as Port);
     else if (kind === 'pending') {
       state.pending.push(subject as Pid);
@@ -153,13 +147,11 @@ async function prepareXenstore(self: Self, me: Domid): Promise<boolean> {
   for (const tube of await tubesInXenstore(self)) await removeResidue(self, me, tube);
   for (const step of steps) {
     const done = await step();
-    if (done !== 'ok' && DISCONNECTIONS.has(done[1])) return false;
+    if (done !== 'ok' && isDisconnection(done[1])) return false;
     ok(done);
   }
   return true;
 }
-
-const DISCONNECTIONS: ReadonlySet<string> = new Set(['enotconn', 'econnreset']);
 
 function onDisconnected(self: Self, state: State): void {
   state.connected = false;
@@ -210,6 +202,13 @@ async function invite(self: Self, state: State, peer: Domid, tid: number): Promi
   const tube = state.tubes.get(keyOf(name));
   if (tube) tube.invitedAgain = true;
   else await startTube(self, state, name);
+}
+
+/** The watch is new, or lingd is: those who have invited before there was anybody to see it, or to tell of it. */
+async function inviteAll(self: Self, state: State): Promise<void> {
+  for (const { side, peer, tid } of await tubesInXenstore(self)) {
+    if (side === 'acceptor') await invite(self, state, peer, tid);
+  }
 }
 
 async function startTube(self: Self, state: State, name: TubeName, opener?: Caller): Promise<void> {

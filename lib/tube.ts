@@ -78,8 +78,8 @@ export async function open(
 
 /**
  * Waits for the next tube that another domain opens to this one. Several processes may wait; each gets one.
- * `{error, econnreset}` when lingd goes meanwhile, `{error, enotconn}` when it has gone, `{error, badarg}` for an
- * unknown option.
+ * `{error, econnreset}` when lingd goes for good meanwhile, `{error, enotconn}` when it has gone so, `{error, badarg}`
+ * for an unknown option.
  */
 export async function accept(self: Self, options: readonly TubeOption[] = []): Promise<Result<Tube>> {
   const parsed = orBadarg(() => parseTubeOptions(options));

@@ -1,6 +1,7 @@
 /**
  * LING's module `xenstore`. Every function answers `ok`, `{ok, _}` or `{error, Reason}`; reasons are the names of
- * Xenstore's errors in lower case (enoent, eacces, einval, eagain ...), `enotconn` when lingd is gone, and badarg.
+ * Xenstore's errors in lower case (enoent, eacces, einval, eagain ...), `enotconn` when lingd is gone for good, and badarg.
+ * Where another lingd takes the place of one that has ended, they answer later, and transactions `{error, eagain}`.
  *
  * Paths that do not begin with "/" are relative to /local/domain/<own domid>. Permissions are strings such as
  * "r24": r read, w write, b both, n none, then the domain; the first names the owner and everybody's default.
@@ -72,7 +73,8 @@ export function set_perms(self: Self, path: string, perms: readonly string[], ti
 
 /**
  * Sends the caller `{watch, Path}` at once and for every change at or below the path, until unwatch or its death;
- * the path is relative where the one given is. A path can be watched once by each process: `{error, eexist}`.
+ * the path is relative where the one given is; once more for the path itself when there is another lingd. A path can be
+ * watched once by each process: `{error, eexist}`.
  */
 export function watch(self: Self, path: string): Promise<Done> {
   if (!isPath(path)) return BADARG;

@@ -52,7 +52,13 @@ export interface Hypervisor {
   map(granter: Domid, refs: readonly number[]): Promise<SharedPages>;
   allocateChannel(peer: Domid): Promise<EventChannel>;
   bindChannel(remote: Domid, remotePort: number): Promise<EventChannel>;
-  /** Resolves when the hypervisor is gone, with the reason unless close() was called. */
+  /**
+   * How often the hypervisor has ended and begun anew. What was granted or allocated before, and not yet mapped or
+   * bound, is gone then, and what was just being asked for may have failed with `ECONNRESET`; what two domains share
+   * already is theirs.
+   */
+  readonly epoch: number;
+  /** Resolves when the hypervisor is gone for good, with the reason unless close() was called. */
   readonly closed: Promise<Error | undefined>;
   close(): Promise<void>;
 }

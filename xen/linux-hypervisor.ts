@@ -1,6 +1,7 @@
 /** The hypervisor of a Linux box: a domain's side of its connection to lingd. */
 import { allocatePages, closeFd, LOST_FD, mapPages, type SharedPages } from '../native/index.js';
 import { Watcher } from '../native/watcher.js';
+import { enterLingd, type Membership, returnToLingd } from './enter-lingd.js';
 import {
   decodeNumbers,
   encodeNumbers,
@@ -9,54 +10,65 @@ import {
   HYPERCALL_CLOSE_CHANNEL,
   HYPERCALL_END_ACCESS,
   HYPERCALL_GRANT,
-  HYPERCALL_HELLO,
   HYPERCALL_MAP,
 } from './hypercall.js';
 import type { Domid, EventChannel, Grant, Hypervisor } from './hypervisor.js';
-import { connectToLingd } from './start-lingd.js';
-import { UnixChannel } from './unix-channel.js';
 import { XenstoreClient } from './xenstore/client.js';
 import { XenstoreError } from './xenstore/errors.js';
+import { LastingChannel } from './xenstore/lasting-channel.js';
 
 export class LinuxHypervisor implements Hypervisor {
+  readonly domid: Domid;
   readonly xenstore: XenstoreClient;
   readonly closed: Promise<Error | undefined>;
+  /** The domain is back, so many milliseconds after its connection to lingd was lost. */
+  onReturned: (milliseconds: number) => void = () => {};
+  #epoch = 0;
+  #lostAt = 0;
 
   private constructor(
     readonly watcher: Watcher,
-    channel: UnixChannel,
-    public domid: Domid = 0,
+    directory: string,
+    { domid, secret, lease, channel }: Membership,
   ) {
-    this.xenstore = new XenstoreClient(channel, { onStrayFds: (fds) => fds.forEach(closeFd) });
+    this.domid = domid;
+    const onStrayFds = (fds: readonly number[]): void => fds.forEach(closeFd);
+    const lasting = new LastingChannel(channel, {
+      renew: (signal) => returnToLingd({ directory, watcher, domid, secret, signal }),
+      onLost: () => {
+        this.#epoch++;
+        this.#lostAt = performance.now();
+      },
+      onRenewed: () => this.onReturned(performance.now() - this.#lostAt),
+      onStrayFds,
+    });
+    this.xenstore = new XenstoreClient(lasting, { onStrayFds });
     this.closed = this.xenstore.closed;
-    channel.start();
+    if (lease !== undefined) watcher.keep(lease);
   }
 
   /** Becomes a domain of that name under the lingd of that run directory, which is started if need be. */
-  static async connect(options: { name: string; directory: string }): Promise<LinuxHypervisor> {
-    for (let tries = 1; ; tries++) {
-      const fd = await connectToLingd(options.directory);
-      const watcher = Watcher.onThread();
-      const hypervisor = new LinuxHypervisor(watcher, new UnixChannel(watcher, fd));
-      try {
-        const [domid] = await hypervisor.#call(HYPERCALL_HELLO, Buffer.from(options.name));
-        hypervisor.domid = domid as Domid;
-        return hypervisor;
-      } catch (error) {
-        await hypervisor.close();
-        // A lingd that was just leaving took the connection with it; the next one is ours.
-        const { code } = error as XenstoreError;
-        if ((code !== 'ECONNRESET' && code !== 'ENOTCONN') || tries === 5) throw error;
-      }
+  static async connect({ name, directory }: { name: string; directory: string }): Promise<LinuxHypervisor> {
+    const watcher = Watcher.onThread();
+    try {
+      return new LinuxHypervisor(watcher, directory, await enterLingd({ directory, watcher, name }));
+    } catch (error) {
+      await watcher.close();
+      throw error;
     }
   }
 
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   async grant(peer: Domid, count: number): Promise<Grant> {
+    const epoch = this.#epoch;
     const [pages, fd] = allocatePages(count);
     try {
       const [first] = await this.#call(HYPERCALL_GRANT, encodeNumbers(peer, count), [fd]);
       const refs = Array.from({ length: count }, (_, i) => (first as number) + i);
-      return { refs, pages, end: () => this.#forget(HYPERCALL_END_ACCESS, refs) };
+      return { refs, pages, end: () => this.#giveBack(epoch, HYPERCALL_END_ACCESS, refs) };
     } catch (error) {
       pages.close();
       throw error;
@@ -89,6 +101,7 @@ export class LinuxHypervisor implements Hypervisor {
   }
 
   async #channel(type: number, request: Buffer): Promise<EventChannel> {
+    const epoch = this.#epoch;
     const { payload, fds } = await this.xenstore.request(type, request);
     const [port] = numbersOf(payload);
     if (port !== undefined && fds.includes(LOST_FD)) {
@@ -105,7 +118,7 @@ export class LinuxHypervisor implements Hypervisor {
       closeFd(kick);
       closeFd(wait);
     };
-    return { port, kick, wait, discard, close: () => this.#forget(HYPERCALL_CLOSE_CHANNEL, [port]) };
+    return { port, kick, wait, discard, close: () => this.#giveBack(epoch, HYPERCALL_CLOSE_CHANNEL, [port]) };
   }
 
   async #call(type: number, request: Buffer, fds: readonly number[] = []): Promise<number[]> {
@@ -114,8 +127,12 @@ export class LinuxHypervisor implements Hypervisor {
     return numbersOf(answer.payload);
   }
 
-  /** Gives something back. If lingd is gone, it has been taken back already. */
-  #forget(type: number, numbers: readonly number[]): void {
+  /**
+   * Gives back what was asked for in that epoch. It was answered in that as well, or not at all: if it is over, lingd has
+   * gone, and what it had given with it.
+   */
+  #giveBack(epoch: number, type: number, numbers: readonly number[]): void {
+    if (epoch !== this.#epoch) return;
     this.xenstore.request(type, encodeNumbers(...numbers)).catch((error: XenstoreError) => {
       if (error.code !== 'ECONNRESET' && error.code !== 'ENOTCONN') throw error;
     });

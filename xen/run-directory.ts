@@ -1,6 +1,7 @@
 /** Where lingd listens: a directory of one user, found by everybody in the same way. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { closeFd, lockDirectory } from '../native/index.js';
 
 export class RunDirectoryError extends Error {
   readonly code = 'ERR_RUN_DIRECTORY';
@@ -48,6 +49,37 @@ export function checkRunDirectory(directory: string): void {
   }
 }
 
+/** The lock on a directory that is made if it is not there; undefined while another OS process has it. */
+export function lockRunDirectory(directory: string): { lock: number; made: boolean } | undefined {
+  for (;;) {
+    const made = makeRunDirectory(directory);
+    const lock = tryToLock(directory);
+    if (lock === 'held') return undefined;
+    // A lingd that was just leaving may have removed it meanwhile.
+    if (lock !== 'gone') return { lock, made };
+  }
+}
+
+/** The lock on a directory that is there: who has it is the lingd of that directory, or starts it. */
+export function tryToLock(directory: string): number | 'held' | 'gone' {
+  try {
+    const lock = lockDirectory(directory);
+    if (lock === -1) return 'held';
+    if (isStill(directory, lock)) return lock;
+    closeFd(lock);
+    return 'gone';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+    throw error;
+  }
+}
+
+function isStill(directory: string, lock: number): boolean {
+  const now = fs.statSync(directory, { throwIfNoEntry: false });
+  const held = fs.fstatSync(lock);
+  return now?.ino === held.ino && now.dev === held.dev;
+}
+
 /** The classic socket of xenstored: each client is domain 0. */
 export function xenstoreSocket(directory: string): string {
   return path.join(directory, 'socket');
@@ -56,4 +88,14 @@ export function xenstoreSocket(directory: string): string {
 /** Each connection here is a new, unprivileged domain. */
 export function domainSocket(directory: string): string {
   return path.join(directory, 'domain');
+}
+
+/** What a lingd has to know that takes the place of one that has crashed. */
+export function stateFile(directory: string): string {
+  return path.join(directory, 'lingd.state');
+}
+
+/** Each domain that could come back after a crash of lingd has the lock on the byte here that is its domid's. */
+export function leaseFile(directory: string): string {
+  return path.join(directory, 'lingd.leases');
 }

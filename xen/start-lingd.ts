@@ -1,9 +1,9 @@
 /** Connecting to lingd, which is started by whoever needs it first. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connectUnix } from '../native/index.js';
-import { checkRunDirectory, domainSocket } from './run-directory.js';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { closeFd, connectUnix } from '../native/index.js';
+import { checkRunDirectory, domainSocket, tryToLock } from './run-directory.js';
 
 export class LingdStartError extends Error {
   readonly code = 'ERR_LINGD_START';
@@ -15,23 +15,28 @@ const RETRY = 10;
 
 /**
  * A connected socket to the lingd of a run directory; starts one if there is none. Of many OS processes that do
- * so at once, one succeeds and all are connected to it. Throws RunDirectoryError for a directory that others have a hand
- * in, what the system says of it, or LingdStartError with what lingd printed.
+ * so at once, one succeeds and all are connected to it. What a lingd has to tell that serves all the same becomes a
+ * warning of this OS process. Throws RunDirectoryError for a directory that others have a hand in, what the system says
+ * of it, LingdStartError with what lingd printed, or the signal's reason when that is aborted.
  */
-export async function connectToLingd(directory: string): Promise<number> {
+export async function connectToLingd(directory: string, signal?: AbortSignal): Promise<number> {
   const deadline = Date.now() + PATIENCE;
   let starting: StartingLingd | undefined;
   try {
     for (;;) {
+      signal?.throwIfAborted();
       checkRunDirectory(directory);
       const fd = tryConnect(directory);
-      if (fd !== undefined) return fd;
+      if (fd !== undefined) {
+        // What it has said before it began to listen is there, and is read in a turn of the event loop.
+        if (starting) await nextTurn();
+        return fd;
+      }
       if (starting?.failure) throw new LingdStartError(starting.failure);
       if (Date.now() > deadline) {
         starting?.end();
         throw new LingdStartError(`no lingd answers in ${directory}`);
       }
-      // One that finds another already there, or about to leave, ends at once.
       if (!starting || starting.ended) starting = startLingd(directory);
       await sleep(RETRY);
     }
@@ -58,33 +63,52 @@ interface StartingLingd {
   end(): void;
 }
 
-function startLingd(directory: string): StartingLingd {
+/**
+ * Undefined while another OS process does this, or a lingd is about to leave: after a crash all domains would start one.
+ * Where there is no directory yet, several may; whoever has made that removes it, and one that is started may be killed.
+ */
+function startLingd(directory: string): StartingLingd | undefined {
+  const lock = tryToLock(directory);
+  if (lock === 'held') return undefined;
+  if (lock === 'gone') return spawnLingd(directory, [], 'ignore');
+  try {
+    return spawnLingd(directory, ['--lock', '3'], lock);
+  } finally {
+    // From now on it is lingd's.
+    closeFd(lock);
+  }
+}
+
+function spawnLingd(directory: string, options: readonly string[], lock: number | 'ignore'): StartingLingd {
   const program = path.join(__dirname, '../bin/lingd.js');
-  const child = spawn(process.execPath, [program, '--rundir', directory], {
+  const args = ['--rundir', directory, ...options];
+  const child = spawn(process.execPath, [program, ...args], {
     detached: true,
     cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', lock],
   });
   let printed = '';
   const starting: StartingLingd = {
     ended: false,
     failure: undefined,
     letGo: () => {
-      child.stderr.destroy();
+      if (printed && starting.failure === undefined) process.emitWarning(printed.trim(), 'LingdWarning');
+      child.stderr?.destroy();
       child.unref();
     },
     end: () => void child.kill('SIGKILL'),
   };
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
   child.on('error', (error) => {
     starting.failure = error.message;
   });
-  child.on('close', (status) => {
+  child.on('close', (status, signal) => {
     starting.ended = true;
-    // Status 0: another lingd was first.
-    if (status !== 0) starting.failure = printed.trim() || `lingd ended with status ${status}`;
+    // Status 0: nobody came in time, or it was told to end. One that was killed is no worse than one that had served.
+    if (status !== 0 && signal === null)
+      starting.failure = printed.trim() || `lingd ended with status ${status}`;
   });
   return starting;
 }

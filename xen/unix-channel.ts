@@ -42,6 +42,8 @@ const incoming = Buffer.allocUnsafe(64 * 1024);
 export class UnixChannel implements PacketChannel, Backlog {
   onPacket: (packet: Packet, fds: number[]) => void = (_, fds) => fds.forEach(closeFd);
   onClose: (error: Error | undefined) => void = () => {};
+  /** What comes first when something is about to be sent. */
+  beforeSending: () => void = () => {};
 
   readonly #fd: number;
   readonly #watch: Watch;
@@ -72,6 +74,7 @@ export class UnixChannel implements PacketChannel, Backlog {
     this.#watch = watcher.watch(fd, () => this.#onReady());
   }
 
+  /** Receives what is there; also at any later time, for whom it is too long until the watcher says so. */
   start(): void {
     this.#onReady();
   }
@@ -196,6 +199,7 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   #flush(): void {
     this.#flushing = false;
+    if (this.#outgoing.length > 0) this.beforeSending();
     try {
       for (;;) {
         const next = this.#nextOutgoing();

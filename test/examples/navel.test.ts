@@ -386,6 +386,8 @@ function never(_message: unknown): _message is never {
 test('without lingd it does not ask again and again for who comes', async () => {
   const asked = await domain.run(async (self) => {
     ok(await navel.start(self, 'here'));
+    // No lingd can be started there any more.
+    fs.chmodSync(rundir, 0o777);
     for (const pid of processesWith(rundir)) kill(pid, 'SIGKILL');
     await once(domain, 'disconnected');
     await sys.statistics(self, 'tube_server', true);

@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 /** What the domain's own processes consist of heals when it crashes. */
 import {
   type Domain,
@@ -289,6 +291,8 @@ describe('tube_server', () => {
     const lingd = await lingdless.lingd();
     const domain = await lingdless.boot();
     const gone = new Promise((resolve) => domain.on('disconnected', resolve));
+    // No lingd can be started there any more.
+    fs.chmodSync(lingdless.rundir, 0o777);
     lingd.kill('SIGKILL');
     await gone;
     await killAndWait(domain, 'tube_server');
@@ -296,7 +300,9 @@ describe('tube_server', () => {
     expect(await domain.run((self) => tube.open(self, 7))).toEqual(['error', 'enotconn']);
     expect(domain.status).toBe('running');
     await domain.stop();
-    // Another lingd takes the place, and removes what the killed one has left.
+    // Another lingd takes the place, and removes what the killed one has left but for the domain, which has ended.
+    fs.chmodSync(lingdless.rundir, 0o700);
+    fs.rmSync(path.join(lingdless.rundir, 'lingd.state'));
     await (await lingdless.boot()).stop();
     await lingdless.close();
   });

@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { type Domain, isData, ok, type Port, tube, xenstore } from 'ling-tubes';
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
@@ -471,7 +473,7 @@ describe('closing', () => {
   });
 });
 
-describe('without lingd', () => {
+describe('without lingd, which cannot be started again', () => {
   test('tubes that are open go on; nothing new can be had; the domain says so once', async () => {
     const lingdless = new Box();
     const lingd = await lingdless.lingd();
@@ -480,6 +482,7 @@ describe('without lingd', () => {
     const accepting = d.run((self) => tube.accept(self));
     let disconnected = 0;
     c.on('disconnected', () => disconnected++);
+    fs.chmodSync(lingdless.rundir, 0o777);
     lingd.kill('SIGKILL');
     await eventually(() => disconnected, 1);
     one.send('still');
@@ -492,7 +495,9 @@ describe('without lingd', () => {
     expect(await c.run((self) => xenstore.watch(self, 'data'))).toEqual(['error', 'enotconn']);
     expect(await c.run((self) => tube.close(self, one.tube))).toBe('ok');
     await Promise.all([c.stop(), d.stop()]);
-    // Another lingd takes the place, stale sockets and all.
+    // Another lingd takes the place, stale sockets and all; the domains that it would wait for have ended.
+    fs.chmodSync(lingdless.rundir, 0o700);
+    fs.rmSync(path.join(lingdless.rundir, 'lingd.state'));
     const next = await lingdless.boot();
     await next.stop();
     await lingdless.close();

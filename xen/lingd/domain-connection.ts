@@ -9,6 +9,7 @@ import {
   HYPERCALL_GRANT,
   HYPERCALL_HELLO,
   HYPERCALL_MAP,
+  HYPERCALL_RESUME,
   isHypercall,
   MAX_NAME_BYTES,
 } from '../hypercall.js';
@@ -16,8 +17,9 @@ import { type Domid, isDomid } from '../hypervisor.js';
 import type { UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { XenstoreConnection, XenstoreServer } from '../xenstore/server.js';
-import { type Packet, XS_ERROR } from '../xenstore/wire.js';
+import { CHANGES, type Packet, XS_ERROR, XS_TRANSACTION_END } from '../xenstore/wire.js';
 import { makeDescriptors } from './descriptors.js';
+import { nameDomain, releaseDomain } from './domain-home.js';
 import type { EventChannels } from './event-channels.js';
 import type { GrantTable } from './grant-table.js';
 
@@ -40,30 +42,34 @@ export interface Surroundings {
   readonly channels: EventChannels;
   /** Domain 0 has released the domain: its connection has to end. */
   readonly onReleased: () => void;
+  /** The domain has said hello: how it comes back to another lingd. */
+  readonly onHello: () => { secret: Buffer; lease: number | undefined };
+  /** A request of that number has changed something in the Xenstore; it is answered next. */
+  readonly onChange: (request: number) => void;
 }
 
 /** A connected domain: its home in Xenstore, its Xenstore requests and its hypercalls. */
 export class DomainConnection {
   readonly #lingd: Surroundings;
   readonly #xenstoreConnection: XenstoreConnection;
-  readonly #home: string;
 
   constructor(
     readonly domid: Domid,
     surroundings: Surroundings,
   ) {
-    const { channel, xenstore, onReleased } = surroundings;
+    const { channel, xenstore, onReleased, onChange } = surroundings;
     this.#lingd = surroundings;
-    this.#home = `/local/domain/${domid}`;
-    this.#makeHome();
     this.#xenstoreConnection = xenstore.connect({
       domid,
       privileged: false,
-      send: (packet) => channel.send(packet),
+      send: (packet) => {
+        if (tellsOfChange(packet)) onChange(packet.reqId);
+        channel.send(packet);
+      },
       backlog: channel,
       onReleased,
     });
-    channel.onPacket = (packet, fds) => this.#handle(packet, fds);
+    channel.onPacket = (packet, fds) => this.handle(packet, fds);
   }
 
   /** Takes back all that the domain has been given. */
@@ -72,32 +78,10 @@ export class DomainConnection {
     this.#xenstoreConnection.close();
     grants.endAllOf(this.domid);
     channels.closeAllOf(this.domid);
-    // Domain 0 may have removed it, with all above it.
-    if (xenstore.read(this.#home)) xenstore.rm(this.#home);
-    if (xenstore.isIntroduced(this.domid)) xenstore.release(this.domid);
+    releaseDomain(xenstore, this.domid);
   }
 
-  /** As a toolstack does on Xen, but that everybody may read who is there, and under which name. */
-  #makeHome(): void {
-    const { domid } = this;
-    const { xenstore } = this.#lingd;
-    xenstore.introduce(domid);
-    xenstore.mkdir(this.#home);
-    xenstore.setPerms(this.#home, ['n0', `r${domid}`]);
-    xenstore.write(`${this.#home}/domid`, Buffer.from(`${domid}`));
-    xenstore.setPerms(`${this.#home}/domid`, ['r0']);
-    this.#setName(`domain-${domid}`);
-    xenstore.mkdir(`${this.#home}/data`);
-    xenstore.setPerms(`${this.#home}/data`, [`n${domid}`]);
-  }
-
-  #setName(name: string): void {
-    const { xenstore } = this.#lingd;
-    xenstore.write(`${this.#home}/name`, Buffer.from(name));
-    xenstore.setPerms(`${this.#home}/name`, ['r0']);
-  }
-
-  #handle(packet: Packet, fds: number[]): void {
+  handle(packet: Packet, fds: number[]): void {
     if (!isHypercall(packet.type)) {
       fds.forEach(closeFd);
       this.#xenstoreConnection.handle(packet);
@@ -122,6 +106,7 @@ export class DomainConnection {
     const { domid } = this;
     const { grants, channels } = this.#lingd;
     if (packet.type === HYPERCALL_HELLO) return this.#hello(packet.payload);
+    if (packet.type === HYPERCALL_RESUME) throw new XenstoreError('EISCONN');
     const numbers = numbersOf(packet);
     switch (packet.type) {
       case HYPERCALL_GRANT: {
@@ -158,8 +143,11 @@ export class DomainConnection {
   #hello(payload: Buffer): Answer {
     const name = payload.toString();
     if (payload.length > MAX_NAME_BYTES || !/^\P{Cc}+$/u.test(name)) throw new XenstoreError('EINVAL');
-    this.#setName(name);
-    return { payload: encodeNumbers(this.domid) };
+    const { xenstore, onHello } = this.#lingd;
+    const { secret, lease } = onHello();
+    nameDomain(xenstore, this.domid, name);
+    const answer = Buffer.concat([encodeNumbers(this.domid), secret]);
+    return { payload: answer, fds: lease === undefined ? [] : [lease] };
   }
 
   #map([granter, ...refs]: number[]): Answer {
@@ -170,6 +158,11 @@ export class DomainConnection {
     const places = pages.flatMap(({ fd, page }) => [memories.indexOf(fd), page]);
     return { payload: encodeNumbers(...places), fds: makeDescriptors(memories.map((fd) => () => dupFd(fd))) };
   }
+}
+
+/** Whether it is the answer to a request that was done; those of transactions only are when they end. */
+function tellsOfChange({ type, txId }: Packet): boolean {
+  return type === XS_TRANSACTION_END || (txId === 0 && CHANGES.has(type));
 }
 
 function numbersOf(packet: Packet): number[] {

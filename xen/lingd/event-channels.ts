@@ -20,6 +20,9 @@ const MOST_CHANNELS = 4096;
 export class EventChannels {
   readonly #domains = new Map<Domid, { channels: Map<number, Channel>; next: number }>();
 
+  /** `first` is the first port of each domain: another one for each lingd, as domains may remember older ones. */
+  constructor(private readonly first: number) {}
+
   /** An unbound channel that `peer` may bind. The descriptors are the caller's to close. */
   allocate(owner: Domid, peer: Domid): { port: number } & Doorbells {
     const channel: Channel = { peer, offer: undefined };
@@ -62,7 +65,7 @@ export class EventChannels {
   #add(owner: Domid, channel: Channel): number {
     let table = this.#domains.get(owner);
     if (!table) {
-      table = { channels: new Map(), next: 1 };
+      table = { channels: new Map(), next: 1 + this.first };
       this.#domains.set(owner, table);
     }
     if (table.channels.size >= MOST_CHANNELS) throw new XenstoreError('ENOSPC');

@@ -22,6 +22,9 @@ const MOST_GRANTS = 65 * 1024;
 export class GrantTable {
   readonly #domains = new Map<Domid, { entries: Map<number, GrantEntry>; next: number }>();
 
+  /** `first` is the first reference of each domain: another one for each lingd, as domains may remember older ones. */
+  constructor(private readonly first: number) {}
+
   /** Grants the first `count` pages of a memfd to `peer`; takes the descriptor over, even if it throws. */
   grant(owner: Domid, peer: Domid, fd: number, count: number): number {
     const table = this.#tableOf(owner);
@@ -67,7 +70,7 @@ export class GrantTable {
     let table = this.#domains.get(owner);
     if (!table) {
       // Xen reserves the first references; a tool that prints 0 as "none" stays right.
-      table = { entries: new Map(), next: 8 };
+      table = { entries: new Map(), next: 8 + this.first };
       this.#domains.set(owner, table);
     }
     return table;

@@ -3,16 +3,21 @@
  * Xenstore. Packets between domains never pass through it.
  */
 import fs from 'node:fs';
-import { acceptUnix, closeFd, listenUnix, lockDirectory } from '../../native/index.js';
+import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
 import { type Watch, Watcher } from '../../native/watcher.js';
-import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
-import { domainSocket, makeRunDirectory, xenstoreSocket } from '../run-directory.js';
+import { decodeNumbers, encodeNumbers, HYPERCALL_RESUME, SECRET_BYTES } from '../hypercall.js';
+import { type Domid, isDomid } from '../hypervisor.js';
+import { domainSocket, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
+import { XenstoreError } from '../xenstore/errors.js';
 import type { Quota } from '../xenstore/quota.js';
-import { XenstoreServer } from '../xenstore/server.js';
+import type { XenstoreServer } from '../xenstore/server.js';
+import { type Packet, XS_ERROR } from '../xenstore/wire.js';
 import { DomainConnection } from './domain-connection.js';
+import { makeHome } from './domain-home.js';
 import { EventChannels } from './event-channels.js';
 import { GrantTable } from './grant-table.js';
+import { Legacy } from './legacy.js';
 
 /** How long whoever started this may take to connect, in milliseconds. */
 const FIRST_CLIENT = 2000;
@@ -23,6 +28,10 @@ export interface LingdOptions {
   readonly linger: number;
   /** What a domain may use up of the Xenstore, where it differs from {@link QUOTA}. */
   readonly quota?: Partial<Quota>;
+  /** The lock on the directory, from whoever has it and starts this. */
+  readonly lock?: number;
+  /** Takes what went wrong with what lingd remembers beyond its own end; it goes on all the same. */
+  readonly onTrouble?: (message: string) => void;
 }
 
 /**
@@ -47,31 +56,29 @@ const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', '
 /** After how many milliseconds to try again. */
 const ACCEPT_AGAIN = 50;
 
+/** So many references and ports of a domain are those of one lingd, so that none of an earlier one means another's. */
+const REFERENCES_OF_EPOCH = 2 ** 20;
+const EPOCHS = 2048;
+
 export class Lingd {
   readonly #options: LingdOptions;
   readonly #lock: number;
-  readonly #madeDirectory: boolean;
+  readonly #legacy: Legacy;
+  readonly #xenstore: XenstoreServer;
   readonly #watcher = Watcher.onLoop();
   readonly #listeners: { fd: number; watch: Watch }[] = [];
-  readonly #xenstore: XenstoreServer;
-  readonly #grants = new GrantTable();
-  readonly #channels = new EventChannels();
+  readonly #grants: GrantTable;
+  readonly #channels: EventChannels;
   readonly #domains = new Map<Domid, DomainConnection>();
   readonly #connections = new Set<UnixChannel>();
-  #lastDomid = 0;
   #idle: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Serves a run directory; undefined when another lingd serves it already. Throws what the system throws. */
   static start(options: LingdOptions): Lingd | undefined {
-    for (;;) {
-      const made = makeRunDirectory(options.directory);
-      const lock = lockDirectory(options.directory);
-      if (lock === -1) return undefined;
-      // A lingd that was just leaving may have removed the directory between the two.
-      if (isStill(options.directory, lock)) return Lingd.#serve(options, lock, made);
-      closeFd(lock);
-    }
+    const { directory, lock } = options;
+    const locked = lock === undefined ? lockRunDirectory(directory) : { lock, made: false };
+    return locked && Lingd.#serve(options, locked.lock, locked.made);
   }
 
   static #serve(options: LingdOptions, lock: number, madeDirectory: boolean): Lingd {
@@ -79,7 +86,10 @@ export class Lingd {
       return new Lingd(options, lock, madeDirectory);
     } catch (error) {
       closeFd(lock);
-      if (madeDirectory) removeIfEmpty(options.directory);
+      if (madeDirectory) {
+        fs.rmSync(leaseFile(options.directory), { force: true });
+        removeIfEmpty(options.directory);
+      }
       throw error;
     }
   }
@@ -87,11 +97,14 @@ export class Lingd {
   private constructor(options: LingdOptions, lock: number, madeDirectory: boolean) {
     this.#options = options;
     this.#lock = lock;
-    this.#madeDirectory = madeDirectory;
-    this.#xenstore = new XenstoreServer({ quota: { ...QUOTA, ...options.quota } });
+    const { directory, onTrouble = () => {} } = options;
+    this.#legacy = new Legacy({ directory, madeDirectory, quota: { ...QUOTA, ...options.quota }, onTrouble });
+    this.#xenstore = this.#legacy.xenstore;
+    const first = (this.#legacy.epoch % EPOCHS) * REFERENCES_OF_EPOCH;
+    this.#grants = new GrantTable(first);
+    this.#channels = new EventChannels(first);
     this.#xenstore.mkdir('/local/domain');
     this.#xenstore.setPerms('/local/domain', ['r0']);
-    const { directory } = options;
     // Whoever held the lock before is gone, so sockets that are still there are nobody's.
     for (const socket of [xenstoreSocket(directory), domainSocket(directory)])
       fs.rmSync(socket, { force: true });
@@ -99,16 +112,23 @@ export class Lingd {
     const few = { ...any, answers: () => this.#xenstore.quota.outstanding, most: Number.POSITIVE_INFINITY };
     this.#listen(xenstoreSocket(directory), any, (channel) => this.#connectTool(channel));
     this.#listen(domainSocket(directory), few, (channel) => this.#connectDomain(channel));
+    this.#legacy.begin(() => this.#armIdle());
     this.#armIdle(FIRST_CLIENT);
   }
 
-  /** Ends every connection and removes what lingd has made in the file system. Can be called more than once. */
+  /**
+   * Ends every connection and removes what lingd has made in the file system; but what it remembers stays there for the
+   * next lingd, if there are domains that could come back. Can be called more than once.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   async #stop(): Promise<void> {
+    // Some may have left already, and lingd been told to end before it could see that.
+    for (const channel of [...this.#connections]) channel.start();
+    this.#legacy.close();
     clearTimeout(this.#idle);
     const { directory } = this.#options;
     fs.rmSync(domainSocket(directory), { force: true });
@@ -119,7 +139,7 @@ export class Lingd {
     }
     for (const channel of this.#connections) channel.close();
     for (const domain of this.#domains.values()) domain.end();
-    if (this.#madeDirectory) removeIfEmpty(directory);
+    if (this.#legacy.madeDirectory) removeIfEmpty(directory);
     await this.#watcher.close();
     closeFd(this.#lock);
   }
@@ -139,6 +159,7 @@ export class Lingd {
     try {
       for (let client = acceptUnix(listener); client !== -1; client = acceptUnix(listener)) {
         const channel = new UnixChannel(this.#watcher, client, limits);
+        channel.beforeSending = () => this.#legacy.flush();
         this.#connections.add(channel);
         clearTimeout(this.#idle);
         connect(channel);
@@ -169,13 +190,43 @@ export class Lingd {
     };
   }
 
+  /** Whether it is a new domain, or one that comes back, its first words say. */
   #connectDomain(channel: UnixChannel): void {
-    const domid = this.#nextDomid();
+    channel.onClose = () => this.#forget(channel);
+    channel.onPacket = (packet, fds) => {
+      const domain = packet.type === HYPERCALL_RESUME ? undefined : this.#admit(channel);
+      if (domain) return domain.handle(packet, fds);
+      fds.forEach(closeFd);
+      if (packet.type === HYPERCALL_RESUME) this.#resume(channel, packet);
+    };
+  }
+
+  #admit(channel: UnixChannel): DomainConnection | undefined {
+    const domid = this.#legacy.nextDomid();
     if (domid === undefined) {
       channel.close();
       this.#forget(channel);
-      return;
+      return undefined;
     }
+    const domain = this.#connect(channel, domid);
+    makeHome(this.#xenstore, domid);
+    return domain;
+  }
+
+  #resume(channel: UnixChannel, packet: Packet): void {
+    try {
+      const [domid] = decodeNumbers(packet.payload) ?? [];
+      if (!isDomid(domid) || packet.payload.length !== 4 + SECRET_BYTES) throw new XenstoreError('EINVAL');
+      const done = this.#legacy.resume(domid, packet.payload.subarray(4));
+      this.#connect(channel, domid);
+      channel.send({ ...packet, payload: encodeNumbers(domid, ...done) });
+    } catch (error) {
+      if (!(error instanceof XenstoreError)) throw error;
+      channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${error.code}\0`) });
+    }
+  }
+
+  #connect(channel: UnixChannel, domid: Domid): DomainConnection {
     const end = (): void => {
       this.#domains.delete(domid);
       domain.end();
@@ -192,37 +243,26 @@ export class Lingd {
           channel.close();
           end();
         }),
+      onHello: () => this.#legacy.join(domid),
+      onChange: (request) => this.#legacy.did(domid, request),
     });
     this.#domains.set(domid, domain);
     channel.onClose = end;
-  }
-
-  /** Numbers go up and start again at 1, so that one that has ended is not reused while others remember it. */
-  #nextDomid(): Domid | undefined {
-    for (let tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
-      this.#lastDomid = (this.#lastDomid % (DOMID_FIRST_RESERVED - 1)) + 1;
-      if (!this.#domains.has(this.#lastDomid)) return this.#lastDomid;
-    }
-    return undefined;
+    return domain;
   }
 
   #forget(channel: UnixChannel): void {
     this.#connections.delete(channel);
-    if (this.#connections.size === 0) this.#armIdle();
+    this.#armIdle();
   }
 
   #armIdle(atLeast = 0): void {
     const { linger } = this.#options;
-    if (linger === Number.POSITIVE_INFINITY) return;
+    const isNeeded = this.#connections.size > 0 || !this.#legacy.isComplete;
+    if (linger === Number.POSITIVE_INFINITY || isNeeded) return;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.stop(), Math.max(linger, atLeast));
   }
-}
-
-function isStill(directory: string, lock: number): boolean {
-  const now = fs.statSync(directory, { throwIfNoEntry: false });
-  const held = fs.fstatSync(lock);
-  return now?.ino === held.ino && now.dev === held.dev;
 }
 
 function removeIfEmpty(directory: string): void {

@@ -1,0 +1,127 @@
+/** The first words of a domain to lingd: it is new, or it comes back after a lingd that has ended. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { closeFd } from '../native/index.js';
+import type { Watcher } from '../native/watcher.js';
+import {
+  decodeNumbers,
+  encodeNumbers,
+  HYPERCALL_HELLO,
+  HYPERCALL_RESUME,
+  SECRET_BYTES,
+} from './hypercall.js';
+import type { Domid } from './hypervisor.js';
+import { RunDirectoryError } from './run-directory.js';
+import { connectToLingd } from './start-lingd.js';
+import { UnixChannel } from './unix-channel.js';
+import { type Answer, errorOf } from './xenstore/client.js';
+import { XenstoreError } from './xenstore/errors.js';
+import type { Renewal } from './xenstore/lasting-channel.js';
+
+export interface Membership {
+  readonly domid: Domid;
+  /** By which lingd will know the domain again; none from a lingd that is older than that. */
+  readonly secret: Buffer | undefined;
+  /** A descriptor: as long as it is open, a lingd knows that there still is the domain. None from an older one either. */
+  readonly lease: number | undefined;
+  readonly channel: UnixChannel;
+}
+
+interface Place {
+  readonly directory: string;
+  readonly watcher: Watcher;
+  readonly signal?: AbortSignal;
+}
+
+/** How often a lingd may be leaving just when a domain joins. */
+const TRIES = 5;
+/** How long a domain tries to come back, in milliseconds, and how long it waits at first and at most in between. */
+const PERSISTENCE = 30_000;
+const FIRST_PAUSE = 10;
+const LONGEST_PAUSE = 1000;
+
+/** Becomes a new domain. Throws what connectToLingd throws, or lingd's refusal. */
+export async function enterLingd(place: Place & { readonly name: string }): Promise<Membership> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const { channel, payload, fds } = await introduce(place, HYPERCALL_HELLO, Buffer.from(place.name));
+      const secret = payload.length === 4 + SECRET_BYTES ? payload.subarray(4) : undefined;
+      return { domid: payload.readUInt32LE(), secret, lease: fds[0], channel };
+    } catch (error) {
+      // A lingd that was just leaving took the connection with it; the next one is ours.
+      if ((error as XenstoreError).code !== 'ECONNRESET' || tries === TRIES) throw error;
+    }
+  }
+}
+
+/**
+ * Becomes the domain that it was. Throws `ECONNRESET` when lingd does not know it any more, and what was wrong last when
+ * the directory is not to be trusted, when it could not be done for 30 seconds, and when the signal is aborted.
+ */
+export async function returnToLingd(
+  place: Place & { readonly domid: Domid; readonly secret: Buffer | undefined },
+): Promise<Renewal> {
+  const { domid, secret, signal } = place;
+  if (!secret) throw new XenstoreError('ECONNRESET', 'ECONNRESET: lingd has gone');
+  const deadline = Date.now() + PERSISTENCE;
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    try {
+      const words = Buffer.concat([encodeNumbers(domid), secret]);
+      const { channel, payload } = await introduce(place, HYPERCALL_RESUME, words);
+      return { connection: channel, done: new Set(decodeNumbers(payload)?.slice(1)) };
+    } catch (error) {
+      if (error instanceof XenstoreError && UNKNOWN.has(error.code)) {
+        const message = `ECONNRESET: lingd does not know domain ${domid} any more`;
+        throw new XenstoreError('ECONNRESET', message, { cause: error });
+      }
+      const isFinal = error instanceof RunDirectoryError || signal?.aborted;
+      if (isFinal || Date.now() + pause > deadline) throw error;
+    }
+    await sleep(pause, undefined, { signal });
+  }
+}
+
+/** That domid is not this domain's (any more). */
+const UNKNOWN: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
+
+/** Connects, says one thing and gives the answer; `ECONNRESET` when lingd ends meanwhile. */
+async function introduce(
+  { directory, watcher, signal }: Place,
+  type: number,
+  payload: Buffer,
+): Promise<Answer & { channel: UnixChannel }> {
+  const fd = await connectToLingd(directory, signal);
+  if (signal?.aborted) {
+    closeFd(fd);
+    throw signal.reason;
+  }
+  const channel = new UnixChannel(watcher, fd);
+  let hasEnded = false;
+  let answer: Answer | undefined;
+  let abandon = (): void => {};
+  try {
+    answer = await new Promise<Answer>((resolve, reject) => {
+      channel.onPacket = (packet, fds) => {
+        if (packet.type === type) return resolve({ payload: packet.payload, fds });
+        fds.forEach(closeFd);
+        reject(errorOf(packet, type));
+      };
+      channel.onClose = (error) => {
+        hasEnded = true;
+        reject(new XenstoreError('ECONNRESET', undefined, { cause: error }));
+      };
+      abandon = () => reject(signal?.reason);
+      signal?.addEventListener('abort', abandon);
+      channel.send({ type, reqId: 0, txId: 0, payload });
+      channel.start();
+    });
+    // It may have ended right behind its answer.
+    if (hasEnded) throw new XenstoreError('ECONNRESET');
+    return { ...answer, channel };
+  } catch (error) {
+    answer?.fds.forEach(closeFd);
+    channel.close();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abandon);
+  }
+}

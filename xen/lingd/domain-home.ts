@@ -1,0 +1,30 @@
+/** A domain in the Xenstore: as a toolstack makes it on Xen, but that everybody may read who is there, and its name. */
+import type { Domid } from '../hypervisor.js';
+import { homePath } from '../xenstore/path.js';
+import type { XenstoreServer } from '../xenstore/server.js';
+
+export function makeHome(xenstore: XenstoreServer, domid: Domid): void {
+  const home = homePath(domid);
+  xenstore.introduce(domid);
+  xenstore.mkdir(home);
+  xenstore.setPerms(home, ['n0', `r${domid}`]);
+  xenstore.write(`${home}/domid`, Buffer.from(`${domid}`));
+  xenstore.setPerms(`${home}/domid`, ['r0']);
+  nameDomain(xenstore, domid, `domain-${domid}`);
+  xenstore.mkdir(`${home}/data`);
+  xenstore.setPerms(`${home}/data`, [`n${domid}`]);
+}
+
+export function nameDomain(xenstore: XenstoreServer, domid: Domid, name: string): void {
+  const path = `${homePath(domid)}/name`;
+  xenstore.write(path, Buffer.from(name));
+  xenstore.setPerms(path, ['r0']);
+}
+
+/** The domain has ended: its nodes go, wherever they are. */
+export function releaseDomain(xenstore: XenstoreServer, domid: Domid): void {
+  const home = homePath(domid);
+  // Domain 0 may have removed it, with all above it.
+  if (xenstore.read(home)) xenstore.rm(home);
+  if (xenstore.isIntroduced(domid)) xenstore.release(domid);
+}

@@ -1,0 +1,187 @@
+/** What a lingd leaves to the next one if it ends before its domains: the Xenstore, and who the domains are. */
+import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
+import { leaseFile, stateFile } from '../run-directory.js';
+import type { Quota } from '../xenstore/quota.js';
+import type { StoreRecord } from '../xenstore/record.js';
+import { XenstoreServer } from '../xenstore/server.js';
+import { releaseDomain } from './domain-home.js';
+import { Leases } from './leases.js';
+import { Roster, type RosterRecord } from './roster.js';
+import { readState, StateFile, type StateHeader, type StateRecord } from './state-file.js';
+
+export interface LegacyOptions {
+  readonly directory: string;
+  readonly madeDirectory: boolean;
+  readonly quota: Partial<Quota>;
+  /** Takes what went wrong with it; lingd serves all the same. */
+  readonly onTrouble: (message: string) => void;
+}
+
+/** How often to look for domains that are expected and cannot come back any more, in milliseconds. */
+const LOOK_FOR_LOST = 100;
+
+export class Legacy {
+  readonly #options: LegacyOptions;
+  readonly #leases: Leases;
+  readonly #header: StateHeader;
+  #lastDomid = 0;
+  #roster: Roster;
+  #state: StateFile | undefined;
+  #xenstore: XenstoreServer;
+  #search: NodeJS.Timeout | undefined;
+
+  /** Takes over from a lingd that has ended before its domains, if there was one. Throws what the system throws. */
+  constructor(options: LegacyOptions) {
+    this.#options = options;
+    this.#leases = new Leases(leaseFile(options.directory));
+    this.#roster = this.#newRoster();
+    this.#xenstore = this.#newXenstore();
+    this.#header = this.#recover();
+  }
+
+  get xenstore(): XenstoreServer {
+    return this.#xenstore;
+  }
+
+  /** How many lingds there have been since the first that a domain of now may remember. */
+  get epoch(): number {
+    return this.#header.epoch;
+  }
+
+  /** Whether a lingd has made the run directory. */
+  get madeDirectory(): boolean {
+    return this.#header.madeDirectory;
+  }
+
+  /** Whether no domain is expected back. */
+  get isComplete(): boolean {
+    return this.#roster.isComplete;
+  }
+
+  /** From now on, what happens is written down. Calls back when those that were expected have come, or cannot. */
+  begin(onComplete: () => void): void {
+    this.#state = new StateFile(
+      stateFile(this.#options.directory),
+      () => [this.#header, this.#records()],
+      ({ message }) => this.#options.onTrouble(`${message}: domains could not come back after a crash`),
+    );
+    if (this.isComplete) return;
+    this.#search = setInterval(() => {
+      for (const domid of this.#roster.lost()) releaseDomain(this.#xenstore, domid);
+      if (!this.isComplete) return;
+      clearInterval(this.#search);
+      onComplete();
+    }, LOOK_FOR_LOST);
+  }
+
+  /** Before anybody is told of what has happened. */
+  flush(): void {
+    this.#state?.flush();
+  }
+
+  /**
+   * Nothing is remembered from now on. Answers whether domains are there that will come to another lingd, for which all
+   * is left as it is; otherwise nothing is left.
+   */
+  close(): boolean {
+    clearInterval(this.#search);
+    const isAwaited = this.#roster.hasSurvivors;
+    this.#state?.close(isAwaited);
+    this.#leases.close(isAwaited);
+    return isAwaited;
+  }
+
+  // ---- Domains
+
+  /** Numbers go up and start again at 1, so that one that has ended is not reused while others remember it. */
+  nextDomid(): Domid | undefined {
+    for (let tries = 1; tries < DOMID_FIRST_RESERVED; tries++) {
+      this.#lastDomid = (this.#lastDomid % (DOMID_FIRST_RESERVED - 1)) + 1;
+      if (!this.#xenstore.isIntroduced(this.#lastDomid)) return this.#lastDomid;
+    }
+    return undefined;
+  }
+
+  /** A domain has said hello: by the secret it can come back, as long as it has the lease, a descriptor. */
+  join(domid: Domid): { secret: Buffer; lease: number | undefined } {
+    const lease = this.#leases.grant(domid);
+    const { record, secret } = this.#roster.join(domid);
+    this.#state?.add(record);
+    return { secret, lease };
+  }
+
+  /** A request of a domain has changed something in the Xenstore. */
+  did(domid: Domid, request: number): void {
+    const record = this.#roster.did(domid, request);
+    if (record) this.#state?.add(record);
+  }
+
+  /** A domain is back: see {@link Roster.resume}. */
+  resume(domid: Domid, secret: Buffer): number[] {
+    return this.#roster.resume(domid, secret);
+  }
+
+  // ---- Taking over
+
+  #recover(): StateHeader {
+    const { directory, madeDirectory, onTrouble } = this.#options;
+    try {
+      const found = readState(stateFile(directory));
+      if (!found) return this.#beginAnew();
+      for (const record of found.records) this.#restore(record);
+      // Guests that have never said hello cannot come back.
+      const gone = this.#xenstore.introducedDomids().filter((domid) => !this.#roster.has(domid));
+      for (const domid of [...gone, ...this.#roster.lost()]) releaseDomain(this.#xenstore, domid);
+      const { header } = found;
+      return { epoch: header.epoch + 1, madeDirectory: madeDirectory || header.madeDirectory };
+    } catch (error) {
+      onTrouble(`${(error as Error).message}: domains of before cannot come back`);
+      return this.#beginAnew();
+    }
+  }
+
+  #beginAnew(): StateHeader {
+    this.#roster = this.#newRoster();
+    this.#xenstore = this.#newXenstore();
+    this.#lastDomid = 0;
+    // Domains that nobody knows may have leases of numbers that others get.
+    this.#leases.revokeAll();
+    return { epoch: 0, madeDirectory: this.#options.madeDirectory };
+  }
+
+  #restore(record: StateRecord): void {
+    switch (record[0]) {
+      case 'joined':
+      case 'done':
+        return this.#roster.restore(record satisfies RosterRecord);
+      case 'lastDomid':
+        this.#lastDomid = record[1];
+        return;
+      default:
+        this.#xenstore.restore(record);
+    }
+  }
+
+  *#records(): Generator<StateRecord> {
+    yield* this.#xenstore.records();
+    yield* this.#roster.records();
+    yield ['lastDomid', this.#lastDomid];
+  }
+
+  #newRoster(): Roster {
+    return new Roster((domid) => this.#leases.isHeld(domid));
+  }
+
+  #newXenstore(): XenstoreServer {
+    return new XenstoreServer({
+      quota: this.#options.quota,
+      onRecord: (record) => this.#onRecord(record),
+    });
+  }
+
+  #onRecord(record: StoreRecord): void {
+    if (record[0] === 'introduced') this.#lastDomid = record[1];
+    if (record[0] === 'released') this.#roster.leave(record[1]);
+    this.#state?.add(record);
+  }
+}
