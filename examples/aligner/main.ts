@@ -111,7 +111,10 @@ async function run(options: Options, cleanUp: CleanUp, signals: Signals): Promis
   return toFigures(path.resolve(options.out), shares.length, outcome);
 }
 
-/** Without lingd nobody is told that a tube's other side has died, nor can another worker join: rejects then. */
+/**
+ * Without lingd, should it not come back, nobody is told that a tube's other side has died, nor can another worker join:
+ * rejects then.
+ */
 function stranded(domain: Domain, crew: Crew): Promise<never> {
   return new Promise((_resolve, reject) => {
     domain.once('disconnected', () => {
