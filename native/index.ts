@@ -35,7 +35,7 @@ export interface Reactor {
    * asked; errors and hang-ups always are.
    */
   armFor(token: number, input: boolean, room: boolean): void;
-  /** Takes over a descriptor that is to be open as long as this is, and is closed with it, whatever ends it. */
+  /** Takes over a descriptor that is to be open until this is stopped, and is closed then, whatever ends it. */
   keep(fd: number): void;
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
@@ -160,6 +160,7 @@ interface Native {
   /** Locks a byte until the descriptor is closed; false when somebody else has it, who has opened the file as well. */
   lockByte(fd: number, offset: number): boolean;
   isByteLocked(fd: number, offset: number): boolean;
+  isAnyByteLocked(fd: number): boolean;
 }
 
 /** A packet that would not be one: rings carry 1 to MAX_PACKET bytes. */
@@ -215,4 +216,5 @@ export const {
   openLocks,
   lockByte,
   isByteLocked,
+  isAnyByteLocked,
 } = addon;

@@ -237,4 +237,12 @@ bool isByteLocked(int fd, uint32_t offset) {
   return lock.l_type != F_UNLCK;
 }
 
+bool isAnyByteLocked(int fd) {
+  struct flock lock = byteAt(0);
+  // To the end, wherever that is.
+  lock.l_len = 0;
+  check(fcntl(fd, F_OFD_GETLK, &lock), "fcntl");
+  return lock.l_type != F_UNLCK;
+}
+
 }  // namespace ling

@@ -118,5 +118,6 @@ Fd openLocks(const std::string& path);
 bool lockByte(int fd, uint32_t offset);
 // Whether somebody who has opened the file on its own has the lock.
 bool isByteLocked(int fd, uint32_t offset);
+bool isAnyByteLocked(int fd);
 
 }  // namespace ling

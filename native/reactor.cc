@@ -112,6 +112,10 @@ void Reactor::keep(Fd fd) {
 
 void Reactor::stop() {
   stopped_.store(true);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    kept_.clear();
+  }
   ring(control_.get());
 }
 

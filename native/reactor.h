@@ -54,7 +54,7 @@ class Reactor {
   // Handles what is there now and returns: for an event loop that watches fd() itself.
   void poll();
   int fd() const { return epoll_.get(); }
-  // Holds a descriptor that is not watched, and closes it when this goes.
+  // Holds a descriptor that is not watched, and closes it when this stops.
   void keep(Fd fd);
   // From any thread; run() returns soon after.
   void stop();

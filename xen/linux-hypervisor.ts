@@ -13,6 +13,7 @@ import {
   HYPERCALL_MAP,
 } from './hypercall.js';
 import type { Domid, EventChannel, Grant, Hypervisor } from './hypervisor.js';
+import { sweepRunDirectory } from './sweep.js';
 import { XenstoreClient } from './xenstore/client.js';
 import { XenstoreError } from './xenstore/errors.js';
 import { LastingChannel } from './xenstore/lasting-channel.js';
@@ -23,6 +24,7 @@ export class LinuxHypervisor implements Hypervisor {
   readonly closed: Promise<Error | undefined>;
   /** The domain is back, so many milliseconds after its connection to lingd was lost. */
   onReturned: (milliseconds: number) => void = () => {};
+  readonly #directory: string;
   #epoch = 0;
   #lostAt = 0;
 
@@ -31,6 +33,7 @@ export class LinuxHypervisor implements Hypervisor {
     directory: string,
     { domid, secret, lease, channel }: Membership,
   ) {
+    this.#directory = directory;
     this.domid = domid;
     const onStrayFds = (fds: readonly number[]): void => fds.forEach(closeFd);
     const lasting = new LastingChannel(channel, {
@@ -98,6 +101,8 @@ export class LinuxHypervisor implements Hypervisor {
   async close(): Promise<void> {
     this.xenstore.close();
     await this.watcher.close();
+    // There may be no lingd that would.
+    sweepRunDirectory(this.#directory);
   }
 
   async #channel(type: number, request: Buffer): Promise<EventChannel> {

@@ -63,6 +63,10 @@ Napi::Value IsByteLocked(const CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::isByteLocked(fdOf(info[0]), offset); }));
 }
 
+Napi::Value IsAnyByteLocked(const CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::isAnyByteLocked(fdOf(info[0])); }));
+}
+
 Napi::Value SendWithFds(const CallbackInfo& info) {
   const Bytes bytes = bytesOf(info[1]);
   std::vector<int> fds;
@@ -136,6 +140,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "openLocks", OpenLocks);
   defineFunction(exports, "lockByte", LockByte);
   defineFunction(exports, "isByteLocked", IsByteLocked);
+  defineFunction(exports, "isAnyByteLocked", IsAnyByteLocked);
   return exports;
 }
 

@@ -398,5 +398,5 @@ test('without lingd it does not ask again and again for who comes', async () => 
   expect(asked?.[1]).toBeLessThan(20);
   // What a lingd that was killed has left.
   await domain.stop();
-  fs.rmSync(rundir, { recursive: true });
+  fs.rmSync(rundir, { recursive: true, force: true });
 });

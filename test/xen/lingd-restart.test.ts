@@ -6,7 +6,7 @@ import path from 'node:path';
 import { encodeNumbers, HYPERCALL_HELLO, HYPERCALL_RESUME } from '#xen/hypercall';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import type { XenstoreClient } from '#xen/xenstore/client';
-import { encodePacket, PacketDecoder } from '#xen/xenstore/wire';
+import { encodePacket, PacketDecoder, XS_CONTROL } from '#xen/xenstore/wire';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually, processesWith } from '../support/residue';
 import { run } from '../support/run';
@@ -185,6 +185,28 @@ describe('after lingd has ended', () => {
     await a.close();
     await waiting;
     fs.rmSync(box.rundir, { recursive: true, force: true });
+  });
+
+  test('what domain 0 has set of quotas stays', async () => {
+    const a = await join();
+    const tool = box.client('socket');
+    await tool.request(XS_CONTROL, Buffer.from('quota\0set\0nodes\x0050\0'));
+    const quota = async (client: XenstoreClient) =>
+      String((await client.request(XS_CONTROL, Buffer.from('quota\0'))).payload);
+    const before = await quota(tool);
+    expect(before).toMatch(/\b50\b/);
+    await restart([a]);
+    expect(await quota(box.client('socket'))).toBe(before);
+  });
+
+  test('that domains leave just when it is told to end leaves nothing', async () => {
+    for (let delay = 0; delay < 10; delay++) {
+      const domain = await join();
+      killLingd('SIGTERM');
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      await domain.close();
+      await eventually(() => fs.existsSync(box.rundir), false);
+    }
   });
 
   test('of an older kind, that gave no secret, the domain is lost', async () => {

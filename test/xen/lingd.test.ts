@@ -658,5 +658,5 @@ test('grants are refused without lingd, and nothing of them is left', async () =
   await expect(domain.grant(1, 1)).rejects.toMatchObject({ code: 'ENOTCONN' });
   await expect(domain.allocateChannel(1)).rejects.toMatchObject({ code: 'ENOTCONN' });
   expect(() => mapPages([])).toThrow();
-  fs.rmSync(box.rundir, { recursive: true });
+  fs.rmSync(box.rundir, { recursive: true, force: true });
 });

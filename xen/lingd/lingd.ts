@@ -8,6 +8,7 @@ import { type Watch, Watcher } from '../../native/watcher.js';
 import { decodeNumbers, encodeNumbers, HYPERCALL_RESUME, SECRET_BYTES } from '../hypercall.js';
 import { type Domid, isDomid } from '../hypervisor.js';
 import { domainSocket, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
+import { sweepRunDirectory } from '../sweep.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { Quota } from '../xenstore/quota.js';
@@ -142,6 +143,8 @@ export class Lingd {
     if (this.#legacy.madeDirectory) removeIfEmpty(directory);
     await this.#watcher.close();
     closeFd(this.#lock);
+    // Domains that would have come back may have left instead.
+    sweepRunDirectory(directory);
   }
 
   #listen(path: string, limits: Limits, connect: (channel: UnixChannel) => void): void {

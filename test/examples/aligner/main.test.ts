@@ -266,7 +266,7 @@ describe('while it runs', () => {
       }
       // What a lingd that was killed has left.
       await until(() => processes().length === 0);
-      fs.rmSync(rundir, { recursive: true });
+      fs.rmSync(rundir, { recursive: true, force: true });
     },
   );
 
