@@ -5,25 +5,41 @@ import { domainSocket, leaseFile, stateFile, tryToLock, xenstoreSocket } from '.
 
 /**
  * Removes what lingds have left for the next one, if there is no lingd and no domain any more that would need it. Each of
- * them calls this when it has ended itself, so the last one does it.
+ * them calls this when it has ended itself, so the last one does it. False while there are domains, but no lingd.
  */
-export function sweepRunDirectory(directory: string): void {
-  const lock = tryToLock(directory);
-  if (typeof lock !== 'number') return;
+export function sweepRunDirectory(directory: string): boolean {
   try {
-    const left = readState(stateFile(directory));
-    if (!left || hasDomains(directory)) return;
-    for (const file of [stateFile, leaseFile, domainSocket, xenstoreSocket])
-      fs.rmSync(file(directory), { force: true });
-    if (left.header.madeDirectory) fs.rmdirSync(directory);
+    for (;;) {
+      const lock = tryToLock(directory);
+      // There is a lingd, or somebody who starts one, or sweeps as well.
+      if (typeof lock !== 'number') return true;
+      try {
+        if (removeLeft(directory)) return true;
+      } finally {
+        closeFd(lock);
+      }
+      // Who ended meanwhile has found the lock held, and left this to us.
+      if (hasDomains(directory)) return false;
+    }
   } catch {
     // It is not as lingds leave it: whoever starts the next one is told.
-  } finally {
-    closeFd(lock);
+    return true;
   }
 }
 
+function removeLeft(directory: string): boolean {
+  const left = readState(stateFile(directory));
+  if (!left) return true;
+  if (hasDomains(directory)) return false;
+  for (const file of [stateFile, leaseFile, domainSocket, xenstoreSocket])
+    fs.rmSync(file(directory), { force: true });
+  if (left.header.madeDirectory) fs.rmdirSync(directory);
+  return true;
+}
+
 function hasDomains(directory: string): boolean {
+  // Opening makes it.
+  if (!fs.existsSync(leaseFile(directory))) return false;
   const leases = openLocks(leaseFile(directory));
   try {
     return isAnyByteLocked(leases);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { Box } from '../support/box';
 import { eventually, processesWith } from '../support/residue';
 
-test('nothing is left but stale sockets, which the next lingd replaces', async () => {
+test('nothing is left but stale sockets and what lingd remembered, which the next one replaces and removes', async () => {
   const box = new Box();
   const program = () =>
     box.run(async ({ ling, say, listen }) => {
@@ -33,7 +33,7 @@ test('nothing is left but stale sockets, which the next lingd replaces', async (
   for (const pid of [...programs.map(({ pid }) => pid), lingd]) process.kill(pid, 'SIGKILL');
   await Promise.all(programs.map((each) => each.end()));
   await eventually(() => processesWith(box.rundir), []);
-  expect(fs.readdirSync(box.rundir).sort()).toEqual(['domain', 'socket']);
+  expect(fs.readdirSync(box.rundir).sort()).toEqual(['domain', 'lingd.leases', 'lingd.state', 'socket']);
   const shared = fs.readdirSync('/dev/shm').filter((name) => name.includes('ling'));
   expect(shared).toEqual([]);
 

@@ -3,6 +3,7 @@
  * Xenstore. Packets between domains never pass through it.
  */
 import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
 import { type Watch, Watcher } from '../../native/watcher.js';
 import { decodeNumbers, encodeNumbers, HYPERCALL_RESUME, SECRET_BYTES } from '../hypercall.js';
@@ -52,6 +53,10 @@ const QUOTA = {
 const MUCH_UNSENT = 1024 * 1024;
 /** What a tool of domain 0 may leave unread before it is cut off; domains have their quota of memory. */
 const MOST_UNSENT = 16 * 1024 * 1024;
+
+/** How long to look, and how often, whether a lingd takes over or no domain is left, in milliseconds. */
+const LAST_LOOK = 1000;
+const LOOK_AGAIN = 20;
 
 const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
 /** After how many milliseconds to try again. */
@@ -143,8 +148,10 @@ export class Lingd {
     if (this.#legacy.madeDirectory) removeIfEmpty(directory);
     await this.#watcher.close();
     closeFd(this.#lock);
-    // Domains that would have come back may have left instead.
-    sweepRunDirectory(directory);
+    // Domains start the next one at once, but they may be ending instead, and too suddenly to remove anything.
+    for (let waited = 0; !sweepRunDirectory(directory) && waited < LAST_LOOK; waited += LOOK_AGAIN) {
+      await sleep(LOOK_AGAIN);
+    }
   }
 
   #listen(path: string, limits: Limits, connect: (channel: UnixChannel) => void): void {
