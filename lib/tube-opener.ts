@@ -155,7 +155,7 @@ class Opener extends Keeper {
 
   /** What the peer has offered goes with it; whoever comes too late to that has nothing to blame it for. */
   async #failToAttach(reason: string): Promise<HandshakeEvent> {
-    const isGone = MISSING.has(reason) && (await this.peerEvent()).type === 'PEER_GONE';
+    const isGone = MISSING.has(reason) && (await this.peerEvent())?.type === 'PEER_GONE';
     return this.fail(isGone ? 'closed' : reason);
   }
 

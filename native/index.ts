@@ -35,8 +35,6 @@ export interface Reactor {
    * asked; errors and hang-ups always are.
    */
   armFor(token: number, input: boolean, room: boolean): void;
-  /** Takes over a descriptor that is to be open until this is stopped, and is closed then, whatever ends it. */
-  keep(fd: number): void;
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
   /**

@@ -105,17 +105,8 @@ bool Reactor::run(int hostLoop) {
 
 void Reactor::poll() { wait(0); }
 
-void Reactor::keep(Fd fd) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  kept_.push_back(std::move(fd));
-}
-
 void Reactor::stop() {
   stopped_.store(true);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    kept_.clear();
-  }
   ring(control_.get());
 }
 

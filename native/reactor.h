@@ -54,8 +54,6 @@ class Reactor {
   // Handles what is there now and returns: for an event loop that watches fd() itself.
   void poll();
   int fd() const { return epoll_.get(); }
-  // Holds a descriptor that is not watched, and closes it when this stops.
-  void keep(Fd fd);
   // From any thread; run() returns soon after.
   void stop();
 
@@ -74,7 +72,6 @@ class Reactor {
   std::mutex mutex_;  // guards all below
   std::unordered_map<uint64_t, std::shared_ptr<Watch>> watches_;
   std::vector<uint64_t> ready_;
-  std::vector<Fd> kept_;
   uint64_t lastToken_ = 0;
 };
 

@@ -64,11 +64,6 @@ export class Watcher {
     };
   }
 
-  /** Takes over a descriptor, which is closed with this watcher, or with the thread it is of. */
-  keep(fd: number): void {
-    this.reactor.keep(fd);
-  }
-
   /** For watches that native objects made themselves and remove themselves. */
   on(token: number, callback: () => void): void {
     this.#callbacks.set(token, callback);

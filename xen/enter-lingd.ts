@@ -1,6 +1,6 @@
 /** The first words of a domain to lingd: it is new, or it comes back after a lingd that has ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeFd } from '../native/index.js';
+import { closeFd, LOST_FD } from '../native/index.js';
 import type { Watcher } from '../native/watcher.js';
 import {
   decodeNumbers,
@@ -44,6 +44,10 @@ export async function enterLingd(place: Place & { readonly name: string }): Prom
   for (let tries = 1; ; tries++) {
     try {
       const { channel, payload, fds } = await introduce(place, HYPERCALL_HELLO, Buffer.from(place.name));
+      if (fds.includes(LOST_FD)) {
+        channel.close();
+        throw outOfDescriptors();
+      }
       const secret = payload.length === 4 + SECRET_BYTES ? payload.subarray(4) : undefined;
       return { domid: payload.readUInt32LE(), secret, lease: fds[0], channel };
     } catch (error) {
@@ -124,4 +128,9 @@ async function introduce(
   } finally {
     signal?.removeEventListener('abort', abandon);
   }
+}
+
+/** Something came with a descriptor that this OS process had no number for. */
+export function outOfDescriptors(): XenstoreError {
+  return new XenstoreError('EMFILE', 'EMFILE: there is no number left for a descriptor that lingd has sent');
 }

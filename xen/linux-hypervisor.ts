@@ -1,7 +1,7 @@
 /** The hypervisor of a Linux box: a domain's side of its connection to lingd. */
 import { allocatePages, closeFd, LOST_FD, mapPages, type SharedPages } from '../native/index.js';
 import { Watcher } from '../native/watcher.js';
-import { enterLingd, type Membership, returnToLingd } from './enter-lingd.js';
+import { enterLingd, type Membership, outOfDescriptors, returnToLingd } from './enter-lingd.js';
 import {
   decodeNumbers,
   encodeNumbers,
@@ -25,6 +25,8 @@ export class LinuxHypervisor implements Hypervisor {
   /** The domain is back, so many milliseconds after its connection to lingd was lost. */
   onReturned: (milliseconds: number) => void = () => {};
   readonly #directory: string;
+  /** A descriptor; one of a worker thread that is terminated goes with that. */
+  #lease: number | undefined;
   #epoch = 0;
   #lostAt = 0;
 
@@ -47,7 +49,7 @@ export class LinuxHypervisor implements Hypervisor {
     });
     this.xenstore = new XenstoreClient(lasting, { onStrayFds });
     this.closed = this.xenstore.closed;
-    if (lease !== undefined) watcher.keep(lease);
+    this.#lease = lease;
   }
 
   /** Becomes a domain of that name under the lingd of that run directory, which is started if need be. */
@@ -101,6 +103,8 @@ export class LinuxHypervisor implements Hypervisor {
   async close(): Promise<void> {
     this.xenstore.close();
     await this.watcher.close();
+    if (this.#lease !== undefined) closeFd(this.#lease);
+    this.#lease = undefined;
     // There may be no lingd that would.
     sweepRunDirectory(this.#directory);
   }
@@ -111,7 +115,7 @@ export class LinuxHypervisor implements Hypervisor {
     const [port] = numbersOf(payload);
     if (port !== undefined && fds.includes(LOST_FD)) {
       fds.forEach(closeFd);
-      this.#forget(HYPERCALL_CLOSE_CHANNEL, [port]);
+      this.#giveBack(epoch, HYPERCALL_CLOSE_CHANNEL, [port]);
       throw outOfDescriptors();
     }
     const [kick, wait] = fds;
@@ -149,10 +153,6 @@ function numbersOf(payload: Buffer): number[] {
   if (!numbers)
     throw new XenstoreError('EIO', 'EIO: lingd answered with something that is no list of numbers');
   return numbers;
-}
-
-function outOfDescriptors(): XenstoreError {
-  return new XenstoreError('EMFILE', 'EMFILE: there is no number left for a descriptor that lingd has sent');
 }
 
 function descriptor(fds: readonly number[], index: number): number {

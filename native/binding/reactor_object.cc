@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "../event_loop.h"
-#include "environment.h"
 #include "values.h"
 
 namespace {
@@ -41,7 +40,6 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
                        {InstanceAccessor<&ReactorObject::Number>("number"), InstanceMethod<&ReactorObject::Add>("add"),
                         InstanceMethod<&ReactorObject::Remove>("remove"), InstanceMethod<&ReactorObject::Arm>("arm"),
                         InstanceMethod<&ReactorObject::WantRoom>("wantRoom"),
-                        InstanceMethod<&ReactorObject::Keep>("keep"),
                         InstanceMethod<&ReactorObject::ArmFor>("armFor"),
                         InstanceMethod<&ReactorObject::Attach>("attach"), InstanceMethod<&ReactorObject::Stop>("stop")});
   }
@@ -81,10 +79,6 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
   void Arm(const CallbackInfo& info) {
     if (reactor_ == nullptr) return;
     guarded(info.Env(), [&] { reactor_->arm(token(info[0])); });
-  }
-
-  void Keep(const CallbackInfo& info) {
-    guarded(info.Env(), [&] { reactor()->keep(takeFd(info.Env(), fdOf(info[0]))); });
   }
 
   void WantRoom(const CallbackInfo& info) {

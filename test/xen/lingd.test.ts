@@ -167,7 +167,8 @@ describe('by hand', () => {
       const [name, value] = setting.split('=') as [string, string];
       expect(payload.toString()).toMatch(new RegExp(`^${name} *: *${value} `, 'm'));
     }
-    const { xenstore } = await join();
+    const domain = await join();
+    const { xenstore } = domain;
     await xenstore.write('data/a', 'x'.repeat(60));
     await expect(xenstore.write('data/a', 'x'.repeat(100))).rejects.toMatchObject({ code: 'ENOSPC' });
     await expect(xenstore.setPerms('data/a', ['n1', 'r0'])).rejects.toMatchObject({ code: 'ENOSPC' });
@@ -187,6 +188,7 @@ describe('by hand', () => {
         ),
     );
     expect((await Promise.all(watches)).at(-1)).toBe('E2BIG');
+    await domain.close();
     await end(lingd);
   });
 
