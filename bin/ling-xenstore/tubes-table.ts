@@ -3,6 +3,9 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Tube, TubeSide } from './tube-survey.js';
 
+/** On a terminal only: a script that reads this, be it in CI, wants text. */
+const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
+
 const HEAD = [
   'tid',
   'opener',
@@ -27,7 +30,7 @@ const STATES: Readonly<Record<string, string>> = {
 /** `-` stands for what is not known; the arrows point from the opener to the acceptor, and back. */
 export function tubesTable(tubes: readonly Tube[]): string {
   const table = new Table({
-    head: HEAD.map((title) => pc.bold(title)),
+    head: HEAD.map((title) => colors.bold(title)),
     colAligns: HEAD.map((title) => (NUMBERS.has(title) ? 'right' : 'left')),
     chars: { ...NO_LINES, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
@@ -64,8 +67,8 @@ function who({ name, domid, report }: TubeSide): string {
 /** One word when both sides agree. */
 function stateOf(opener: TubeSide, acceptor: TubeSide): string {
   const [a, b] = [opener, acceptor].map(({ state = '-' }) => STATES[state] ?? '-');
-  if (a !== b) return pc.yellow(`${a}/${b}`);
-  return a === 'connected' ? a : pc.yellow(a as string);
+  if (a !== b) return colors.yellow(`${a}/${b}`);
+  return a === 'connected' ? a : colors.yellow(a as string);
 }
 
 function count(number: number | undefined): string {
@@ -73,7 +76,7 @@ function count(number: number | undefined): string {
 }
 
 function drops(number: number | undefined): string {
-  return number ? pc.yellow(String(number)) : count(number);
+  return number ? colors.yellow(String(number)) : count(number);
 }
 
 /** In this box's own time. */
