@@ -66,8 +66,8 @@ export class Roster {
   }
 
   /**
-   * A domain is back; answers which of its last requests have changed something. `ENOENT`: none of that domid is known, it may have been waited for in vain. `EACCES`: that is not
-   * its secret. `EBUSY`: it is here.
+   * A domain is back; answers which of its last requests have changed something. `ENOENT`: none of that domid is known, it
+   * may have been waited for in vain. `EACCES`: that is not its secret. `EBUSY`: it is here.
    */
   resume(domid: Domid, secret: Buffer): number[] {
     const member = this.#members.get(domid);
@@ -82,7 +82,7 @@ export class Roster {
     this.#members.delete(domid);
   }
 
-  /** Whether any domain is expected back. */
+  /** Whether no domain is expected back. */
   get isComplete(): boolean {
     return ![...this.#members.values()].some(({ expected }) => expected !== undefined);
   }
