@@ -134,7 +134,11 @@ export class XenstoreClient {
 
   /** Begins a transaction and returns its id. It ends with {@link transactionEnd}, or with the channel. */
   async transactionStart(): Promise<number> {
-    return Number(await this.#askString(wire.XS_TRANSACTION_START, text('')));
+    const tx = wire.transactionId(await this.#ask(wire.XS_TRANSACTION_START, text('')));
+    // With 0, or what becomes it, all that is meant for the transaction would be done at once.
+    if (tx === undefined)
+      throw new wire.XenstoreProtocolError('the answer is not the number of a transaction');
+    return tx;
   }
 
   /** Commits, or drops what was done. `EAGAIN`: somebody else changed a node it touched, and nothing was done. */
@@ -246,6 +250,7 @@ export class XenstoreClient {
     for (let offset = 0; ; ) {
       const part = await this.#ask(wire.XS_DIRECTORY_PART, text(path, String(offset)), tx);
       const start = part.indexOf(0) + 1;
+      if (start === 0) throw new wire.XenstoreProtocolError('a part of a directory has no generation');
       const partGeneration = part.toString('latin1', 0, start);
       generation ??= partGeneration;
       if (partGeneration !== generation) return undefined;

@@ -124,8 +124,11 @@ export class LastingChannel implements PacketChannel {
 
   /** Under a number that no transaction has that somebody may still remember. */
   #open(payload: Buffer): Buffer {
+    const id = wire.transactionId(payload);
+    // It is the user's to complain.
+    if (id === undefined) return payload;
     this.#lastTransaction = nextFree(this.#lastTransaction, this.#transactions);
-    this.#transactions.set(this.#lastTransaction, Number(wire.onlyString(payload)));
+    this.#transactions.set(this.#lastTransaction, id);
     return wire.joinStrings([String(this.#lastTransaction)]);
   }
 

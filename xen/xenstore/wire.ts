@@ -146,6 +146,12 @@ export function onlyString(payload: Buffer): string | undefined {
   return payload.toString('latin1', 0, payload.length - 1);
 }
 
+/** The number in the answer to TRANSACTION_START; undefined for any other payload. */
+export function transactionId(payload: Buffer): number | undefined {
+  const id = Number(/^\d{1,10}$/.exec(onlyString(payload) ?? ''));
+  return id > 0 && id <= 0xffff_ffff ? id : undefined;
+}
+
 /** A payload of NUL-terminated strings, of which {@link splitStrings} is the reverse. */
 export function joinStrings(strings: readonly string[]): Buffer {
   return Buffer.from(strings.map((string) => `${string}\0`).join(''), 'latin1');

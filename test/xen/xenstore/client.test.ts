@@ -1,4 +1,5 @@
 import { XenstoreClient } from '#xen/xenstore/client';
+import { LastingChannel } from '#xen/xenstore/lasting-channel';
 import { XenstoreServer } from '#xen/xenstore/server';
 import {
   FIRST_HYPERCALL,
@@ -279,6 +280,30 @@ describe('a client with a scripted server', () => {
     channel.deliver([{ type: XS_READ, reqId: reqId + 1, txId: 0, payload: Buffer.alloc(0) }]);
     channel.deliver([{ type: XS_DIRECTORY, reqId, txId: 0, payload: Buffer.alloc(0) }]);
     await expect(read).rejects.toEqual(code('EPROTO'));
+  });
+
+  test.each([...['', 'OK', '0', '-1', '1.5', '1e3', ' 1', '4294967296'], '1\0\0'])(
+    'a transaction that is answered with %j has not begun, over a lasting channel neither',
+    async (id) => {
+      for (const isLasting of [false, true]) {
+        const channel = new MemoryChannel();
+        const renew = () => Promise.reject(new Error('none'));
+        const client = new XenstoreClient(isLasting ? new LastingChannel(channel, { renew }) : channel);
+        const done = client.transaction((tx) => client.write('/a', '1', tx));
+        channel.deliver([{ ...channel.sent[0]!, payload: Buffer.from(id && `${id}\0`) }]);
+        await expect(done).rejects.toEqual(code('EPROTO'));
+        expect(channel.sent).toHaveLength(1);
+      }
+    },
+  );
+
+  test('a listing in parts that are none ends', async () => {
+    const channel = new MemoryChannel(({ type, reqId }) => {
+      const error = { type: XS_ERROR, reqId, txId: 0, payload: joinStrings(['E2BIG']) };
+      const part = { type, reqId, txId: 0, payload: Buffer.from('x') };
+      setImmediate(() => channel.deliver([type === XS_DIRECTORY ? error : part]));
+    });
+    await expect(new XenstoreClient(channel).directory('/a')).rejects.toEqual(code('EPROTO'));
   });
 
   test('never sends an empty payload, except in hypercalls', () => {
