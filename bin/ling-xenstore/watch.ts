@@ -6,7 +6,7 @@ import { jsonLine } from './json.js';
 import { print } from './output.js';
 
 interface Options {
-  number: number;
+  number?: number;
   json?: boolean;
 }
 
@@ -16,7 +16,7 @@ export function watchCommand(): Command {
     'print the path of each change at a path or below, and each path at once',
   )
     .argument('<path...>', 'also @introduceDomain and @releaseDomain')
-    .option('-n, --number <number>', 'end after so many', count, Number.POSITIVE_INFINITY)
+    .option('-n, --number <number>', 'end after so many', count)
     .option(...JSON_OPTION);
   return does(command, watch);
 }
@@ -29,7 +29,7 @@ function count(text: string): number {
 
 async function watch(
   store: XenstoreClient,
-  { number, json }: Options,
+  { number = Number.POSITIVE_INFINITY, json }: Options,
   paths: readonly string[],
 ): Promise<number> {
   const changes: string[] = [];
