@@ -11,7 +11,7 @@ import {
 } from './hypercall.js';
 import type { Domid } from './hypervisor.js';
 import { RunDirectoryError } from './run-directory.js';
-import { connectToLingd } from './start-lingd.js';
+import { connectToLingd, noAnswer, PATIENCE } from './start-lingd.js';
 import { UnixChannel } from './unix-channel.js';
 import { type Answer, errorOf } from './xenstore/client.js';
 import { XenstoreError } from './xenstore/errors.js';
@@ -30,6 +30,8 @@ interface Place {
   readonly directory: string;
   readonly watcher: Watcher;
   readonly signal?: AbortSignal;
+  /** How long lingd may be silent, in milliseconds, which it is when it has been stopped; {@link PATIENCE} by default. */
+  readonly patience?: number;
 }
 
 /** How often a lingd may be leaving just when a domain joins. */
@@ -70,7 +72,12 @@ export async function returnToLingd(
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     try {
       const words = Buffer.concat([encodeNumbers(domid), secret]);
-      const { channel, payload } = await introduce(place, HYPERCALL_RESUME, words);
+      const { channel, payload } = await introduce(
+        // To leave a lingd that was asked is to end, so there is no second try.
+        { ...place, patience: Math.max(0, deadline - Date.now()) },
+        HYPERCALL_RESUME,
+        words,
+      );
       return { connection: channel, done: new Set(decodeNumbers(payload)?.slice(1)) };
     } catch (error) {
       if (error instanceof XenstoreError && UNKNOWN.has(error.code)) {
@@ -89,7 +96,7 @@ const UNKNOWN: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /** Connects, says one thing and gives the answer; `ECONNRESET` when lingd ends meanwhile. */
 async function introduce(
-  { directory, watcher, signal }: Place,
+  { directory, watcher, signal, patience = PATIENCE }: Place,
   type: number,
   payload: Buffer,
 ): Promise<Answer & { channel: UnixChannel }> {
@@ -102,6 +109,7 @@ async function introduce(
   let hasEnded = false;
   let answer: Answer | undefined;
   let abandon = (): void => {};
+  let silence: NodeJS.Timeout | undefined;
   try {
     answer = await new Promise<Answer>((resolve, reject) => {
       channel.onPacket = (packet, fds) => {
@@ -115,6 +123,7 @@ async function introduce(
       };
       abandon = () => reject(signal?.reason);
       signal?.addEventListener('abort', abandon);
+      silence = setTimeout(() => reject(noAnswer(directory)), patience);
       channel.send({ type, reqId: 0, txId: 0, payload });
       channel.start();
     });
@@ -126,6 +135,7 @@ async function introduce(
     channel.close();
     throw error;
   } finally {
+    clearTimeout(silence);
     signal?.removeEventListener('abort', abandon);
   }
 }

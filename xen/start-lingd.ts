@@ -9,8 +9,12 @@ export class LingdStartError extends Error {
   readonly code = 'ERR_LINGD_START';
 }
 
-/** How long a lingd may take from its start to its first connection, in milliseconds. */
-const PATIENCE = 10_000;
+export function noAnswer(directory: string): LingdStartError {
+  return new LingdStartError(`no lingd answers in ${directory}`);
+}
+
+/** How long a lingd may take from its start to its first connection, and to its first word, in milliseconds. */
+export const PATIENCE = 10_000;
 const RETRY = 10;
 
 /**
@@ -35,7 +39,7 @@ export async function connectToLingd(directory: string, signal?: AbortSignal): P
       if (starting?.failure) throw new LingdStartError(starting.failure);
       if (Date.now() > deadline) {
         starting?.end();
-        throw new LingdStartError(`no lingd answers in ${directory}`);
+        throw noAnswer(directory);
       }
       if (!starting || starting.ended) starting = startLingd(directory);
       await sleep(RETRY);

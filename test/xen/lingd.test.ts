@@ -100,6 +100,18 @@ describe('starting and leaving', () => {
     await eventually(() => fs.existsSync(box.rundir), false);
   });
 
+  test('one that has been stopped answers nobody, who is told', async () => {
+    await join();
+    const [pid] = processesWith(box.rundir) as [number];
+    process.kill(pid, 'SIGSTOP');
+    await expect(join()).rejects.toMatchObject({
+      code: 'ERR_LINGD_START',
+      message: `no lingd answers in ${box.rundir}`,
+    });
+    process.kill(pid, 'SIGCONT');
+    expect((await join()).domid).toBeGreaterThan(1);
+  }, 30_000);
+
   test('files that are no sockets are replaced too', async () => {
     fs.mkdirSync(box.rundir, { mode: 0o700 });
     fs.writeFileSync(path.join(box.rundir, 'domain'), '');
