@@ -74,7 +74,8 @@ export function tryToLock(directory: string): number | 'held' | 'gone' {
   }
 }
 
-function isStill(directory: string, lock: number): boolean {
+/** Whether the lock is on the directory that is there, and not on one that has been removed. */
+export function isStill(directory: string, lock: number): boolean {
   const now = fs.statSync(directory, { throwIfNoEntry: false });
   const held = fs.fstatSync(lock);
   return now?.ino === held.ino && now.dev === held.dev;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { closeFd, isAnyByteLocked, openLocks } from '../native/index.js';
-import { readState } from './lingd/state-file.js';
+import { readState, removeState } from './lingd/state-file.js';
 import { domainSocket, leaseFile, stateFile, tryToLock, xenstoreSocket } from './run-directory.js';
 
 /**
@@ -31,8 +31,8 @@ function removeLeft(directory: string): boolean {
   const left = readState(stateFile(directory));
   if (!left) return true;
   if (hasDomains(directory)) return false;
-  for (const file of [stateFile, leaseFile, domainSocket, xenstoreSocket])
-    fs.rmSync(file(directory), { force: true });
+  removeState(stateFile(directory));
+  for (const file of [leaseFile, domainSocket, xenstoreSocket]) fs.rmSync(file(directory), { force: true });
   if (left.header.madeDirectory) fs.rmdirSync(directory);
   return true;
 }

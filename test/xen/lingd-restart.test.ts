@@ -209,6 +209,23 @@ describe('after lingd has ended', () => {
     }
   });
 
+  test('what others have in its directory’s place stays, also when much has happened and it ends', async () => {
+    const a = await join();
+    fs.rmSync(box.rundir, { recursive: true });
+    const b = await join('b');
+    const value = 'x'.repeat(4000);
+    await Promise.all(Array.from({ length: 600 }, () => a.xenstore.write('data/x', value)));
+    const [first] = processesWith(box.rundir).sort((one, other) => one - other) as [number];
+    const left = fs.readdirSync(box.rundir);
+    process.kill(first, 'SIGTERM');
+    await eventually(() => processesWith(box.rundir).includes(first), false);
+    expect(fs.readdirSync(box.rundir)).toEqual(left);
+    expect(fs.readFileSync(stateFile, 'utf8')).not.toContain(value);
+    expect((await join()).domid).toBe(2);
+    await restart([b]);
+    expect(await b.xenstore.readString('name')).toBe('b');
+  });
+
   test('of an older kind, that gave no secret, the domain is lost', async () => {
     fs.mkdirSync(box.rundir, { mode: 0o700 });
     const older = net.createServer((socket) => {
@@ -322,6 +339,7 @@ describe('what lingd remembers', () => {
     ['a line that is none', `${header}\n[["introduced",7]]\nx\n`],
     ['of another version', '["lingd",2,{"epoch":0,"madeDirectory":false}]\n'],
     ['of somebody else', '{"lingd":1}\n'],
+    ['of fewer lingds than none', '["lingd",1,{"epoch":-2,"madeDirectory":false}]\n'],
     ['with a record that is none', `${header}\n[["introduced",7]]\n[["unknown",1]]\n`],
     ['with a method of all objects for a record', `${header}\n[["toString"]]\n`],
     ['with a domid that is none', `${header}\n[["introduced",32752]]\n`],
@@ -345,6 +363,17 @@ describe('what lingd remembers', () => {
     expect(await domain.xenstore.directory('/local/domain')).toEqual(['1']);
     await eventually(() => /^lingd: .*: domains of before cannot come back\n$/.test(said), true);
     await restart([domain]);
+  });
+
+  test('whoever ends last removes it, with what a lingd was killed over', async () => {
+    const a = await join();
+    const [lingd] = processesWith(box.rundir) as [number];
+    process.kill(lingd, 'SIGKILL');
+    // Not in turns of the event loop, in which the domain would start another.
+    while (processesWith(box.rundir).includes(lingd));
+    fs.writeFileSync(`${stateFile}.new`, header);
+    await a.close();
+    await eventually(() => fs.existsSync(box.rundir), false);
   });
 
   test.each(['a directory', 'a link'])('that is %s is not taken for it', async (what) => {

@@ -13,6 +13,8 @@ export interface LegacyOptions {
   readonly directory: string;
   readonly madeDirectory: boolean;
   readonly quota: Partial<Quota>;
+  /** Whether what is in the directory is this lingd's still: somebody may have removed it, and others made it again. */
+  readonly isOurs: () => boolean;
   /** Takes what went wrong with it; lingd serves all the same. */
   readonly onTrouble: (message: string) => void;
 }
@@ -60,10 +62,12 @@ export class Legacy {
 
   /** From now on, what happens is written down. Calls back when those that were expected have come, or cannot. */
   begin(onComplete: () => void): void {
+    const { directory, isOurs, onTrouble } = this.#options;
     this.#state = new StateFile(
-      stateFile(this.#options.directory),
+      stateFile(directory),
       () => [this.#header, this.#records()],
-      ({ message }) => this.#options.onTrouble(`${message}: domains could not come back after a crash`),
+      isOurs,
+      ({ message }) => onTrouble(`${message}: domains could not come back after a crash`),
     );
     if (this.isComplete) return;
     this.#search = setInterval(() => {
@@ -87,7 +91,7 @@ export class Legacy {
     clearInterval(this.#search);
     const isAwaited = this.#roster.hasSurvivors;
     this.#state?.close(isAwaited);
-    this.#leases.close(isAwaited);
+    this.#leases.close(isAwaited || !this.#options.isOurs());
     return isAwaited;
   }
 

@@ -8,7 +8,7 @@ import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
 import { type Watch, Watcher } from '../../native/watcher.js';
 import { decodeNumbers, encodeNumbers, HYPERCALL_RESUME, SECRET_BYTES } from '../hypercall.js';
 import { type Domid, isDomid } from '../hypervisor.js';
-import { domainSocket, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
+import { domainSocket, isStill, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
 import { sweepRunDirectory } from '../sweep.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
@@ -104,7 +104,13 @@ export class Lingd {
     this.#options = options;
     this.#lock = lock;
     const { directory, onTrouble = () => {} } = options;
-    this.#legacy = new Legacy({ directory, madeDirectory, quota: { ...QUOTA, ...options.quota }, onTrouble });
+    this.#legacy = new Legacy({
+      directory,
+      madeDirectory,
+      quota: { ...QUOTA, ...options.quota },
+      isOurs: () => isStill(directory, lock),
+      onTrouble,
+    });
     this.#xenstore = this.#legacy.xenstore;
     const first = (this.#legacy.epoch % EPOCHS) * REFERENCES_OF_EPOCH;
     this.#grants = new GrantTable(first);
@@ -134,18 +140,19 @@ export class Lingd {
   async #stop(): Promise<void> {
     // Some may have left already, and lingd been told to end before it could see that.
     for (const channel of [...this.#connections]) channel.start();
+    const { directory } = this.#options;
+    const isOurs = isStill(directory, this.#lock);
     this.#legacy.close();
     clearTimeout(this.#idle);
-    const { directory } = this.#options;
-    fs.rmSync(domainSocket(directory), { force: true });
-    fs.rmSync(xenstoreSocket(directory), { force: true });
+    for (const socket of isOurs ? [domainSocket(directory), xenstoreSocket(directory)] : [])
+      fs.rmSync(socket, { force: true });
     for (const { fd, watch } of this.#listeners) {
       watch.close();
       closeFd(fd);
     }
     for (const channel of this.#connections) channel.close();
     for (const domain of this.#domains.values()) domain.end();
-    if (this.#legacy.madeDirectory) removeIfEmpty(directory);
+    if (isOurs && this.#legacy.madeDirectory) removeIfEmpty(directory);
     await this.#watcher.close();
     closeFd(this.#lock);
     // Domains start the next one at once, but they may be ending instead, and too suddenly to remove anything.

@@ -57,9 +57,16 @@ export function readState(file: string): { header: StateHeader; records: StateRe
   return { header: header[2], records: (batches as StateRecord[][]).flat() };
 }
 
+/** Also what a lingd that was killed has not finished. */
+export function removeState(file: string): void {
+  removeFile(nextOf(file));
+  removeFile(file);
+}
+
 export class StateFile {
   readonly #file: string;
   readonly #all: () => [StateHeader, Iterable<StateRecord>];
+  readonly #isOurs: () => boolean;
   readonly #onError: (error: Error) => void;
   #fd = -1;
   #unwritten: StateRecord[] = [];
@@ -67,14 +74,19 @@ export class StateFile {
   #added = 0;
   #enough = 0;
 
-  /** `all` says what there is, whenever the file is made anew. After an error, of which `onError` is told, there is none. */
+  /**
+   * `all` says what there is, whenever the file is made anew; `isOurs` whether its place is this lingd's still.
+   * After an error, of which `onError` is told, there is none.
+   */
   constructor(
     file: string,
     all: () => [StateHeader, Iterable<StateRecord>],
+    isOurs: () => boolean,
     onError: (error: Error) => void,
   ) {
     this.#file = file;
     this.#all = all;
+    this.#isOurs = isOurs;
     this.#onError = onError;
     this.#try(() => this.#renew());
   }
@@ -104,24 +116,23 @@ export class StateFile {
     this.#unwritten = [];
     if (this.#fd !== -1) fs.closeSync(this.#fd);
     this.#fd = -1;
-    removeFile(this.#next);
-    if (!keep) removeFile(this.#file);
-  }
-
-  get #next(): string {
-    return `${this.#file}.new`;
+    if (!this.#isOurs()) return;
+    if (keep) removeFile(nextOf(this.#file));
+    else removeState(this.#file);
   }
 
   #renew(): void {
+    if (!this.#isOurs()) throw new StateError(`${this.#file} is not this lingd's any more`);
     const [header, records] = this.#all();
     const lines = [JSON.stringify(['lingd', VERSION, header])];
     for (const record of records) lines.push(JSON.stringify([record]));
     const text = `${lines.join('\n')}\n`;
-    removeFile(this.#next);
-    const fd = fs.openSync(this.#next, 'ax', 0o600);
+    const next = nextOf(this.#file);
+    removeFile(next);
+    const fd = fs.openSync(next, 'ax', 0o600);
     try {
       fs.writeFileSync(fd, text);
-      fs.renameSync(this.#next, this.#file);
+      fs.renameSync(next, this.#file);
     } catch (error) {
       fs.closeSync(fd);
       throw error;
@@ -143,6 +154,11 @@ export class StateFile {
   }
 }
 
+/** What is to take the place of the file when it is whole. */
+function nextOf(file: string): string {
+  return `${file}.new`;
+}
+
 /** Where something else is there, it is not ours. */
 function removeFile(file: string): void {
   try {
@@ -156,7 +172,7 @@ function removeFile(file: string): void {
 function isHeader(value: unknown): value is [string, number, StateHeader] {
   if (!Array.isArray(value) || value[0] !== 'lingd' || value[1] !== VERSION) return false;
   const { epoch, madeDirectory } = Object(value[2]) as Partial<StateHeader>;
-  return Number.isSafeInteger(epoch) && typeof madeDirectory === 'boolean';
+  return Number.isSafeInteger(epoch) && (epoch as number) >= 0 && typeof madeDirectory === 'boolean';
 }
 
 /** Of which kinds the parts of each record are. */
