@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** Looks into a Xenstore and changes it: Xen's xenstore-ls and its relatives, where those are not installed, and more. */
 import { Command } from 'commander';
+import { Failure } from './cli/failure.js';
+import { watchOutput } from './cli/output.js';
 import { chmodCommand } from './ling-xenstore/chmod.js';
 import { existsCommand } from './ling-xenstore/exists.js';
-import { Failure } from './ling-xenstore/failure.js';
 import { listCommand } from './ling-xenstore/list.js';
 import { lsCommand } from './ling-xenstore/ls.js';
-import { watchOutput } from './ling-xenstore/output.js';
 import { readCommand } from './ling-xenstore/read.js';
 import { rmCommand } from './ling-xenstore/rm.js';
 import { tubesCommand } from './ling-xenstore/tubes.js';

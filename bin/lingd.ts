@@ -1,77 +1,85 @@
 #!/usr/bin/env node
-/** The hypervisor daemon. Domains start it themselves; a service manager or a person starts it with --foreground. */
-import fs from 'node:fs';
+/**
+ * The hypervisor daemon. Domains start it themselves; a service manager or a person starts it with --foreground. Its
+ * commands ask the one that serves.
+ */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { Lingd } from '../xen/lingd/lingd.js';
+import { isLogLevel, LOG_LEVELS, type LogLevel } from '../xen/lingd/log.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
 import { parseQuota, type Quota } from '../xen/xenstore/quota.js';
+import { LOG_FORMATS, type LogFormat } from './lingd/log.js';
+import { type ServeOptions, serve } from './lingd/serve.js';
 
 /** Seconds without a connection before a lingd that was started by a domain leaves, unless LINGD_LINGER says so. */
 const LINGER = '5';
 
-const options = new Command('lingd')
+interface Options {
+  rundir: string;
+  foreground?: boolean;
+  linger?: number;
+  quota: Partial<Quota>;
+  logLevel?: LogLevel;
+  logFormat: LogFormat;
+  lock?: number;
+}
+
+const program = new Command('lingd')
   .description('Domids, grants, event channels and Xenstore for the domains of one user on one box.')
+  .usage('[options] [command]')
   .option('--rundir <directory>', 'where to listen', defaultRunDirectory())
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
   .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota, {})
+  .addOption(
+    new Option('--log-level <level>', 'what to log (default: info with --foreground, else warn)').choices(
+      LOG_LEVELS,
+    ),
+  )
+  .addOption(new Option('--log-format <format>', 'how').choices(LOG_FORMATS).default('text'))
   .addOption(new Option('--lock <descriptor>', 'the lock on the directory').argParser(Number).hideHelp())
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .parse()
-  .opts<{ rundir: string; foreground?: boolean; linger?: number; quota: Partial<Quota>; lock?: number }>();
+  .action(() => serve(serveOptions(program.opts<Options>())));
 
-main();
+program
+  .command('status')
+  .description('say how the lingd is that serves there; exit status 3 when none does')
+  .option('--json', 'print JSON, one document on one line')
+  .action((_, command: Command) => commands().status(command.optsWithGlobals()));
 
-function main(): void {
-  const { rundir: directory, foreground } = options;
-  const linger = 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand()));
-  // Before anything is made that an end would have to remove.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void lingd?.stop());
-  const lingd = start(directory, linger);
-  if (!lingd) {
-    // Started on demand this is the normal end of a race; by hand it is worth a word.
-    if (foreground) fail(`another lingd serves ${directory}`);
-    return;
-  }
-  if (foreground)
-    console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
+program
+  .command('log-level')
+  .description('say what the lingd that serves there logs, or have it log another level')
+  .argument('[level]', LOG_LEVELS.join(', '), logLevel)
+  .action((level: LogLevel | undefined, _, command: Command) =>
+    commands().logLevel(command.optsWithGlobals(), level),
+  );
+
+program.parseAsync();
+
+/** Loaded only where lingd is not to be started, for which domains wait. */
+function commands(): typeof import('./lingd/commands.js') {
+  return require('./lingd/commands.js') as typeof import('./lingd/commands.js');
 }
 
-function start(directory: string, linger: number): Lingd | undefined {
-  try {
-    return Lingd.start({
-      directory,
-      linger,
-      quota: options.quota,
-      lock: options.lock,
-      onTrouble: warn,
-    });
-  } catch (error) {
-    return fail((error as Error).message);
-  }
+function serveOptions(options: Options): ServeOptions {
+  const { rundir, foreground = false, logLevel = foreground ? 'info' : 'warn', logFormat } = options;
+  return {
+    ...{ foreground, quota: options.quota, lock: options.lock },
+    directory: rundir,
+    isDirectoryNamed: program.getOptionValueSource('rundir') === 'cli',
+    linger: 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand())),
+    ...{ logLevel, logFormat },
+  };
 }
 
 function lingerOnDemand(): number {
   try {
     return seconds(process.env.LINGD_LINGER ?? LINGER);
   } catch (error) {
-    return fail(`LINGD_LINGER: ${(error as Error).message}`, 2);
+    console.error(`lingd: LINGD_LINGER: ${(error as Error).message}`);
+    process.exit(2);
   }
-}
-
-/** Who started this may listen no more. */
-function warn(message: string): void {
-  try {
-    fs.writeSync(process.stderr.fd, `lingd: ${message}\n`);
-  } catch {
-    // Then nobody can be told.
-  }
-}
-
-function fail(message: string, status = 1): never {
-  console.error(`lingd: ${message}`);
-  process.exit(status);
 }
 
 function quota(setting: string, earlier: Partial<Quota>): Partial<Quota> {
@@ -80,6 +88,11 @@ function quota(setting: string, earlier: Partial<Quota>): Partial<Quota> {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+function logLevel(text: string): LogLevel {
+  if (!isLogLevel(text)) throw new InvalidArgumentError(`expected one of ${LOG_LEVELS.join(', ')}`);
+  return text;
 }
 
 function seconds(text: string): number {

@@ -125,6 +125,12 @@ interface Native {
   createEventFd(): number;
   listenUnix(path: string): number;
   connectUnix(path: string): number;
+  /**
+   * Makes a socket that was handed to this OS process one of those that {@link Native.acceptUnix} takes, and answers the
+   * path that it is bound to. Throws, saying what the descriptor is instead (`is no socket`, `does not listen` ...), for
+   * anything but a Unix stream socket with a path that listens.
+   */
+  adoptListener(fd: number): string;
   /** The next connection's descriptor, or -1 when there is none. */
   acceptUnix(listener: number): number;
   /** How many bytes the kernel took (0: no room now); the descriptors travel with the first byte, as duplicates. */
@@ -134,6 +140,8 @@ interface Native {
    * {@link LOST_FD} where this OS process had no number for one or more.
    */
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
+  /** Sends one datagram to a Unix socket: its path, or `@` and its abstract name. Throws EAGAIN where it would wait. */
+  sendDatagram(path: string, bytes: Uint8Array): void;
   dupFd(fd: number): number;
   /** A pipe; both ends block, and programs that are started do not inherit them. */
   createPipe(): [readEnd: number, writeEnd: number];
@@ -201,9 +209,11 @@ export const {
   createEventFd,
   listenUnix,
   connectUnix,
+  adoptListener,
   acceptUnix,
   sendWithFds,
   receiveWithFds,
+  sendDatagram,
   dupFd,
   createPipe,
   setNonBlocking,

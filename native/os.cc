@@ -135,6 +135,32 @@ Fd connectUnix(const std::string& path) {
   return fd;
 }
 
+namespace {
+
+int socketOption(int fd, int option) {
+  int value = 0;
+  socklen_t len = sizeof value;
+  if (getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0) return value;
+  if (errno == ENOTSOCK) throw BadInput("is no socket");
+  throw OsError("getsockopt", errno);
+}
+
+}  // namespace
+
+std::string adoptListener(int fd) {
+  if (socketOption(fd, SO_DOMAIN) != AF_UNIX) throw BadInput("is no Unix socket");
+  if (socketOption(fd, SO_TYPE) != SOCK_STREAM) throw BadInput("is no stream socket");
+  if (socketOption(fd, SO_ACCEPTCONN) == 0) throw BadInput("does not listen");
+  sockaddr_un address{};
+  socklen_t len = sizeof address;
+  check(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &len), "getsockname");
+  if (len <= offsetof(sockaddr_un, sun_path) || address.sun_path[0] == 0) throw BadInput("is bound to no path");
+  setNonBlocking(fd, true);
+  check(fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl");
+  // The longest there is has no zero behind it.
+  return {address.sun_path, strnlen(address.sun_path, len - offsetof(sockaddr_un, sun_path))};
+}
+
 Fd acceptUnix(int listener) {
   const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd >= 0) return Fd(fd);
@@ -197,6 +223,17 @@ Received receiveWithFds(int socket, uint8_t* into, size_t room) {
   if (received.fds.size() == MAX_FDS_PER_MESSAGE) throw BadInput("more descriptors in one message than allowed");
   received.fds.emplace_back(-1);
   return received;
+}
+
+void sendDatagram(const std::string& path, const uint8_t* data, size_t data_len) {
+  sockaddr_un address = addressOf(path);
+  // Of an abstract name every byte counts, and there is no zero behind it.
+  const socklen_t len = offsetof(sockaddr_un, sun_path) + path.size() + (path[0] == '@' ? 0 : 1);
+  if (path[0] == '@') address.sun_path[0] = 0;
+  Fd fd(check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  check(static_cast<int>(sendto(fd.get(), data, data_len, MSG_NOSIGNAL | MSG_DONTWAIT,
+                                reinterpret_cast<const sockaddr*>(&address), len)),
+        "sendto", path);
 }
 
 Fd lockDirectory(const std::string& path) {

@@ -101,12 +101,18 @@ constexpr size_t MAX_FDS_PER_MESSAGE = 64;
 // Unix stream sockets that carry descriptors; all of them non-blocking.
 Fd listenUnix(const std::string& path);
 Fd connectUnix(const std::string& path);
+// Takes a socket that was handed down: what it is bound to. From now on it is non-blocking, and no program that is started
+// inherits it. Throws BadInput, with what it is, for anything but a Unix stream socket with a path that listens.
+std::string adoptListener(int fd);
 // -1 when there is nothing to accept.
 Fd acceptUnix(int listener);
 // How many bytes the kernel took, 0 when it has no room now. The descriptors travel with the first byte.
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds);
 // `bytes` is 0 when there is nothing to read now, unless `closed`. Throws BadInput for more descriptors than allowed.
 Received receiveWithFds(int socket, uint8_t* into, size_t room);
+
+// Sends one datagram to the Unix socket of that path, or of that abstract name after an '@'; never waits.
+void sendDatagram(const std::string& path, const uint8_t* data, size_t len);
 
 // Takes the lock on a directory that only one process can hold and that no crash can leave behind;
 // -1 when another process has it.

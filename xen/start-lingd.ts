@@ -31,7 +31,7 @@ export async function connectToLingd(directory: string, signal?: AbortSignal): P
       signal?.throwIfAborted();
       checkRunDirectory(directory);
       const fd = tryConnect(directory);
-      if (fd !== undefined) {
+      if (typeof fd === 'number') {
         // What it has said before it began to listen is there, and is read in a turn of the event loop.
         if (starting) await nextTurn();
         return fd;
@@ -41,7 +41,7 @@ export async function connectToLingd(directory: string, signal?: AbortSignal): P
         starting?.end();
         throw noAnswer(directory);
       }
-      if (!starting || starting.ended) starting = startLingd(directory);
+      if (fd === 'absent' && (!starting || starting.ended)) starting = startLingd(directory);
       await sleep(RETRY);
     }
   } finally {
@@ -49,13 +49,15 @@ export async function connectToLingd(directory: string, signal?: AbortSignal): P
   }
 }
 
-function tryConnect(directory: string): number | undefined {
+function tryConnect(directory: string): number | 'absent' | 'busy' {
   try {
     return connectUnix(domainSocket(directory));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Not there yet, left behind by a lingd that was killed, or busy with other newcomers.
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EAGAIN') return undefined;
+    // Not there yet, or left behind by a lingd that was killed.
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return 'absent';
+    // So many newcomers wait already, for a lingd or for a service manager that has to start it.
+    if (code === 'EAGAIN') return 'busy';
     throw error;
   }
 }

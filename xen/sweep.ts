@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { closeFd, isAnyByteLocked, openLocks } from '../native/index.js';
 import { readState, removeState } from './lingd/state-file.js';
 import { domainSocket, leaseFile, stateFile, tryToLock, xenstoreSocket } from './run-directory.js';
+import { removeIfAmong } from './socket-file.js';
 
 /**
  * Removes what lingds have left for the next one, if there is no lingd and no domain any more that would need it. Each of
@@ -32,7 +33,9 @@ function removeLeft(directory: string): boolean {
   if (!left) return true;
   if (hasDomains(directory)) return false;
   removeState(stateFile(directory));
-  for (const file of [leaseFile, domainSocket, xenstoreSocket]) fs.rmSync(file(directory), { force: true });
+  fs.rmSync(leaseFile(directory), { force: true });
+  for (const socket of [domainSocket, xenstoreSocket])
+    removeIfAmong(socket(directory), left.header.sockets ?? []);
   if (left.header.madeDirectory) fs.rmdirSync(directory);
   return true;
 }

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { childPath } from '../../xen/xenstore/path.js';
+import { trying } from '../cli/failure.js';
 import { ancestorsIn } from './ancestors.js';
 import { does, xenCommand } from './command.js';
-import { trying } from './failure.js';
 
 interface Options {
   recurse?: boolean;

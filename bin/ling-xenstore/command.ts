@@ -1,7 +1,7 @@
 /** What the commands have in common. */
 import { Command, Option } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
-import { type StoreOptions, withStore } from './store.js';
+import { type StoreOptions, withStore } from '../cli/store.js';
 
 /** A command that Xen's tools have too: `-s`, which has lost its meaning, is taken there as well. */
 export function xenCommand(name: string, description: string): Command {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { XenstoreError } from '../../xen/xenstore/errors.js';
+import { jsonLine } from '../cli/json.js';
+import { print } from '../cli/output.js';
 import { does, JSON_OPTION, xenCommand } from './command.js';
-import { jsonLine } from './json.js';
-import { print } from './output.js';
 
 export function existsCommand(): Command {
   const command = xenCommand(

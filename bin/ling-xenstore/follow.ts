@@ -1,9 +1,9 @@
 /** Printing something again whenever it has changed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
+import { print } from '../cli/output.js';
 import { Changes } from './changes.js';
-import { trying } from './failure.js';
-import { print } from './output.js';
 
 export interface Followed {
   readonly store: XenstoreClient;

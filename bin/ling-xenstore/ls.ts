@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { Failure, failureOf, unlessMissing } from '../cli/failure.js';
+import { jsonLine, jsonValue } from '../cli/json.js';
+import { print } from '../cli/output.js';
 import { does, JSON_OPTION, xenCommand } from './command.js';
-import { Failure, failureOf, unlessMissing } from './failure.js';
 import { follow } from './follow.js';
-import { jsonLine, jsonValue } from './json.js';
 import { type LsFormat, lsLine } from './ls-line.js';
-import { print } from './output.js';
 import { nodesBelow, type StoreNode } from './tree.js';
 
 interface Options {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
+import { jsonLine, jsonValue } from '../cli/json.js';
+import { print } from '../cli/output.js';
 import { does, JSON_OPTION, xenCommand } from './command.js';
 import { escapeValue } from './escapes.js';
-import { trying } from './failure.js';
-import { jsonLine, jsonValue } from './json.js';
-import { print } from './output.js';
 
 interface Options {
   prefix?: boolean;

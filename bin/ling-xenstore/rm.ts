@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
 import { ancestorsIn } from './ancestors.js';
 import { does, xenCommand } from './command.js';
-import { trying } from './failure.js';
 
 interface Options {
   tidy?: boolean;

@@ -4,8 +4,8 @@ import type { Domid } from '../../xen/hypervisor.js';
 import { askPath, fromPage, type TubeReport } from '../../xen/tube-report.js';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { homePath, parentPath } from '../../xen/xenstore/path.js';
+import { unlessMissing } from '../cli/failure.js';
 import { Changes } from './changes.js';
-import { unlessMissing } from './failure.js';
 
 /** How long a domain may take, in milliseconds. One that is stopped or not of this package never answers. */
 const PATIENCE = 1000;

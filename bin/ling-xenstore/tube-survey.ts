@@ -4,7 +4,7 @@ import { NOCK, TIP } from '../../xen/tube-handshake.js';
 import type { TubeReport } from '../../xen/tube-report.js';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { homePath } from '../../xen/xenstore/path.js';
-import { unlessMissing } from './failure.js';
+import { unlessMissing } from '../cli/failure.js';
 import { askAboutTubes } from './tube-question.js';
 
 export const DOMAINS = '/local/domain';

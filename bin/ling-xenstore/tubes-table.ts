@@ -1,10 +1,6 @@
 /** Tubes for people: one line each. */
-import Table from 'cli-table3';
-import pc from 'picocolors';
+import { colors, printable, table, timeText } from '../cli/table.js';
 import type { Tube, TubeSide } from './tube-survey.js';
-
-/** On a terminal only: a script that reads this, be it in CI, wants text. */
-const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
 
 const HEAD = [
   'tid',
@@ -29,21 +25,8 @@ const STATES: Readonly<Record<string, string>> = {
 
 /** `-` stands for what is not known; the arrows point from the opener to the acceptor, and back. */
 export function tubesTable(tubes: readonly Tube[]): string {
-  const table = new Table({
-    head: HEAD.map((title) => colors.bold(title)),
-    colAligns: HEAD.map((title) => (NUMBERS.has(title) ? 'right' : 'left')),
-    chars: { ...NO_LINES, middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const tube of tubes) table.push(rowOf(tube));
-  return `${table.toString().replace(/ +$/gm, '')}\n`;
+  return table(HEAD, NUMBERS, tubes.map(rowOf));
 }
-
-const NO_LINES = {
-  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
-  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
-  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' },
-};
 
 function rowOf({ tid, opener, acceptor }: Tube): string[] {
   const [there, back] = [opener.report, acceptor.report];
@@ -53,15 +36,13 @@ function rowOf({ tid, opener, acceptor }: Tube): string[] {
     // Who has received it knows as well, but for what is still under way.
     ...[count(there?.sent ?? back?.received), count(back?.sent ?? there?.received)],
     ...[drops(there?.drops), drops(back?.drops)],
-    since(there?.since ?? back?.since),
+    timeText(there?.since ?? back?.since),
   ];
 }
 
 /** `name(domid)`, and the process that owns this end. */
 function who({ name, domid, report }: TubeSide): string {
-  // A domain may call itself what it likes.
-  const printable = (name ?? '?').replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
-  return `${printable}(${domid})${report ? ` ${report.owner}` : ''}`;
+  return `${printable(name)}(${domid})${report ? ` ${report.owner}` : ''}`;
 }
 
 /** One word when both sides agree. */
@@ -77,11 +58,4 @@ function count(number: number | undefined): string {
 
 function drops(number: number | undefined): string {
   return number ? colors.yellow(String(number)) : count(number);
-}
-
-/** In this box's own time. */
-function since(time: number | undefined): string {
-  if (time === undefined) return '-';
-  const date = new Date(time);
-  return `${date.toLocaleDateString('sv')} ${date.toLocaleTimeString('sv')}`;
 }

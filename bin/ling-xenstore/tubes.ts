@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { isAboutAsking } from '../../xen/tube-report.js';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
+import { jsonLine } from '../cli/json.js';
+import { print } from '../cli/output.js';
 import { does, JSON_OPTION } from './command.js';
-import { trying } from './failure.js';
 import { follow } from './follow.js';
-import { jsonLine } from './json.js';
-import { print } from './output.js';
 import { DOMAINS, surveyTubes, type Tube, type TubeSide } from './tube-survey.js';
 import { tubesTable } from './tubes-table.js';
 

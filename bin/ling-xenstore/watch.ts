@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
+import { jsonLine } from '../cli/json.js';
+import { print } from '../cli/output.js';
 import { does, JSON_OPTION, xenCommand } from './command.js';
-import { trying } from './failure.js';
-import { jsonLine } from './json.js';
-import { print } from './output.js';
 
 interface Options {
   number?: number;

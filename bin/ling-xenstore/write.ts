@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
+import { trying } from '../cli/failure.js';
 import { does, xenCommand } from './command.js';
 import { unescapeValue } from './escapes.js';
-import { trying } from './failure.js';
 
 interface Options {
   raw?: boolean;

@@ -39,8 +39,18 @@ Napi::Value ConnectUnix(const CallbackInfo& info) {
   return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::connectUnix(path); }));
 }
 
+Napi::Value AdoptListener(const CallbackInfo& info) {
+  return Napi::String::New(info.Env(), guarded(info.Env(), [&] { return ling::adoptListener(fdOf(info[0])); }));
+}
+
 Napi::Value AcceptUnix(const CallbackInfo& info) {
   return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::acceptUnix(fdOf(info[0])); }));
+}
+
+void SendDatagram(const CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  const Bytes bytes = bytesOf(info[1]);
+  guarded(info.Env(), [&] { return ling::sendDatagram(path, bytes.data, bytes.len); });
 }
 
 Napi::Value LockDirectory(const CallbackInfo& info) {
@@ -127,9 +137,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "createEventFd", CreateEventFd);
   defineFunction(exports, "listenUnix", ListenUnix);
   defineFunction(exports, "connectUnix", ConnectUnix);
+  defineFunction(exports, "adoptListener", AdoptListener);
   defineFunction(exports, "acceptUnix", AcceptUnix);
   defineFunction(exports, "sendWithFds", SendWithFds);
   defineFunction(exports, "receiveWithFds", ReceiveWithFds);
+  defineFunction(exports, "sendDatagram", SendDatagram);
   defineFunction(exports, "dupFd", DupFd);
   defineFunction(exports, "createPipe", CreatePipe);
   defineFunction(exports, "setNonBlocking", SetNonBlocking);

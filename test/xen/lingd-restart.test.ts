@@ -361,7 +361,7 @@ describe('what lingd remembers', () => {
     const domain = await join();
     expect(domain.domid).toBe(1);
     expect(await domain.xenstore.directory('/local/domain')).toEqual(['1']);
-    await eventually(() => /^lingd: .*: domains of before cannot come back\n$/.test(said), true);
+    await eventually(() => / warn: .*: domains of before cannot come back\n/.test(said), true);
     await restart([domain]);
   });
 

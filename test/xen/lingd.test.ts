@@ -139,7 +139,9 @@ describe('by hand', () => {
     // As domains start it, it is no news.
     expect(await runLingd('--rundir', box.rundir)).toEqual({ status: 0, stdout: '', stderr: '' });
     await end(lingd);
-    expect(await runLingd('--foreground', '--linger', '0', '--rundir', box.rundir)).toEqual({
+    expect(
+      await runLingd('--foreground', '--linger', '0', '--log-level', 'warn', '--rundir', box.rundir),
+    ).toEqual({
       status: 0,
       stdout: `lingd: serving ${box.rundir} (for Xen's tools: export XENSTORED_RUNDIR=${box.rundir})\n`,
       stderr: '',

@@ -17,7 +17,7 @@ import { type Domid, isDomid } from '../hypervisor.js';
 import type { UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { XenstoreConnection, XenstoreServer } from '../xenstore/server.js';
-import { CHANGES, type Packet, XS_ERROR, XS_TRANSACTION_END } from '../xenstore/wire.js';
+import { CHANGES, onlyString, type Packet, XS_ERROR, XS_TRANSACTION_END } from '../xenstore/wire.js';
 import { makeDescriptors } from './descriptors.js';
 import { nameDomain, releaseDomain } from './domain-home.js';
 import type { EventChannels } from './event-channels.js';
@@ -43,27 +43,34 @@ export interface Surroundings {
   /** Domain 0 has released the domain: its connection has to end. */
   readonly onReleased: () => void;
   /** The domain has said hello: how it comes back to another lingd. */
-  readonly onHello: () => { secret: Buffer; lease: number | undefined };
+  readonly onHello: (name: string) => { secret: Buffer; lease: number | undefined };
   /** A request of that number has changed something in the Xenstore; it is answered next. */
   readonly onChange: (request: number) => void;
+  /** A request of that type has been answered with that error. */
+  readonly onError: (type: number, code: string) => void;
 }
 
 /** A connected domain: its home in Xenstore, its Xenstore requests and its hypercalls. */
 export class DomainConnection {
   readonly #lingd: Surroundings;
   readonly #xenstoreConnection: XenstoreConnection;
+  /** Since when, in milliseconds since 1970. */
+  readonly since = Date.now();
+  /** The type of the request that is handled. */
+  #handled = 0;
 
   constructor(
     readonly domid: Domid,
     surroundings: Surroundings,
   ) {
-    const { channel, xenstore, onReleased, onChange } = surroundings;
+    const { channel, xenstore, onReleased, onChange, onError } = surroundings;
     this.#lingd = surroundings;
     this.#xenstoreConnection = xenstore.connect({
       domid,
       privileged: false,
       send: (packet) => {
         if (tellsOfChange(packet)) onChange(packet.reqId);
+        if (packet.type === XS_ERROR) onError(this.#handled, onlyString(packet.payload) ?? '');
         channel.send(packet);
       },
       backlog: channel,
@@ -82,6 +89,7 @@ export class DomainConnection {
   }
 
   handle(packet: Packet, fds: number[]): void {
+    this.#handled = packet.type;
     if (!isHypercall(packet.type)) {
       fds.forEach(closeFd);
       this.#xenstoreConnection.handle(packet);
@@ -95,6 +103,7 @@ export class DomainConnection {
       // A call of ours or of the system that was refused (EMFILE ...); anything else is a fault in lingd.
       const { code } = error as NodeJS.ErrnoException;
       if (!code) throw error;
+      this.#lingd.onError(packet.type, code);
       this.#lingd.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
     } finally {
       fds.forEach(closeFd);
@@ -144,7 +153,7 @@ export class DomainConnection {
     const name = payload.toString();
     if (payload.length > MAX_NAME_BYTES || !/^\P{Cc}+$/u.test(name)) throw new XenstoreError('EINVAL');
     const { xenstore, onHello } = this.#lingd;
-    const { secret, lease } = onHello();
+    const { secret, lease } = onHello(name);
     nameDomain(xenstore, this.domid, name);
     const answer = Buffer.concat([encodeNumbers(this.domid), secret]);
     return { payload: answer, fds: lease === undefined ? [] : [lease] };

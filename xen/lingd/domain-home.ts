@@ -21,6 +21,11 @@ export function nameDomain(xenstore: XenstoreServer, domid: Domid, name: string)
   xenstore.setPerms(path, ['r0']);
 }
 
+/** What the domain calls itself; undefined where domain 0 has removed that. */
+export function domainName(xenstore: XenstoreServer, domid: Domid): string | undefined {
+  return xenstore.read(`${homePath(domid)}/name`)?.toString();
+}
+
 /** The domain has ended: its nodes go, wherever they are. */
 export function releaseDomain(xenstore: XenstoreServer, domid: Domid): void {
   const home = homePath(domid);

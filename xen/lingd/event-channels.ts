@@ -62,6 +62,11 @@ export class EventChannels {
     this.#domains.delete(owner);
   }
 
+  /** How many ends of channels a domain has. */
+  count(owner: Domid): number {
+    return this.#domains.get(owner)?.channels.size ?? 0;
+  }
+
   #add(owner: Domid, channel: Channel): number {
     let table = this.#domains.get(owner);
     if (!table) {

@@ -66,6 +66,11 @@ export class GrantTable {
     this.#domains.delete(owner);
   }
 
+  /** How many pages a domain has granted. */
+  count(owner: Domid): number {
+    return this.#domains.get(owner)?.entries.size ?? 0;
+  }
+
   #tableOf(owner: Domid): { entries: Map<number, GrantEntry>; next: number } {
     let table = this.#domains.get(owner);
     if (!table) {

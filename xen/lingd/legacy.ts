@@ -1,11 +1,13 @@
 /** What a lingd leaves to the next one if it ends before its domains: the Xenstore, and who the domains are. */
 import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
 import { leaseFile, stateFile } from '../run-directory.js';
+import type { ControlCommands } from '../xenstore/control.js';
 import type { Quota } from '../xenstore/quota.js';
 import type { StoreRecord } from '../xenstore/record.js';
 import { XenstoreServer } from '../xenstore/server.js';
-import { releaseDomain } from './domain-home.js';
+import { domainName, releaseDomain } from './domain-home.js';
 import { Leases } from './leases.js';
+import type { Log } from './log.js';
 import { Roster, type RosterRecord } from './roster.js';
 import { readState, StateFile, type StateHeader, type StateRecord } from './state-file.js';
 
@@ -15,8 +17,9 @@ export interface LegacyOptions {
   readonly quota: Partial<Quota>;
   /** Whether what is in the directory is this lingd's still: somebody may have removed it, and others made it again. */
   readonly isOurs: () => boolean;
-  /** Takes what went wrong with it; lingd serves all the same. */
-  readonly onTrouble: (message: string) => void;
+  readonly controls: ControlCommands;
+  /** Also told what went wrong with it; lingd serves all the same. */
+  readonly log: Log;
 }
 
 /** How often to look for domains that are expected and cannot come back any more, in milliseconds. */
@@ -60,22 +63,37 @@ export class Legacy {
     return this.#roster.isComplete;
   }
 
-  /** From now on, what happens is written down. Calls back when those that were expected have come, or cannot. */
-  begin(onComplete: () => void): void {
-    const { directory, isOurs, onTrouble } = this.#options;
+  /** How many domains are expected back. */
+  get awaited(): number {
+    return this.#roster.awaited.length;
+  }
+
+  /**
+   * From now on, what happens is written down. Calls back when those that were expected have come, or cannot. `sockets`
+   * are those that this lingd has made.
+   */
+  begin(sockets: readonly string[], onComplete: () => void): void {
+    const { directory, isOurs, log } = this.#options;
     this.#state = new StateFile(
       stateFile(directory),
-      () => [this.#header, this.#records()],
+      () => [{ ...this.#header, sockets }, this.#records()],
       isOurs,
-      ({ message }) => onTrouble(`${message}: domains could not come back after a crash`),
+      ({ message }) => log.warn(`${message}: domains could not come back after a crash`),
     );
     if (this.isComplete) return;
+    log.info('waiting for domains to return', { domains: this.awaited });
     this.#search = setInterval(() => {
-      for (const domid of this.#roster.lost()) releaseDomain(this.#xenstore, domid);
+      for (const domid of this.#roster.lost()) this.#giveUp(domid);
       if (!this.isComplete) return;
       clearInterval(this.#search);
       onComplete();
     }, LOOK_FOR_LOST);
+  }
+
+  #giveUp(domid: Domid): void {
+    const why = this.#leases.isHeld(domid) ? 'it has not come in time' : 'it has ended';
+    this.#options.log.info('domain given up', { domid, name: domainName(this.#xenstore, domid), why });
+    releaseDomain(this.#xenstore, domid);
   }
 
   /** Before anybody is told of what has happened. */
@@ -128,18 +146,18 @@ export class Legacy {
   // ---- Taking over
 
   #recover(): StateHeader {
-    const { directory, madeDirectory, onTrouble } = this.#options;
+    const { directory, madeDirectory, log } = this.#options;
     try {
       const found = readState(stateFile(directory));
       if (!found) return this.#beginAnew();
       for (const record of found.records) this.#restore(record);
       // Guests that have never said hello cannot come back.
       const gone = this.#xenstore.introducedDomids().filter((domid) => !this.#roster.has(domid));
-      for (const domid of [...gone, ...this.#roster.lost()]) releaseDomain(this.#xenstore, domid);
+      for (const domid of [...gone, ...this.#roster.lost()]) this.#giveUp(domid);
       const { header } = found;
       return { epoch: header.epoch + 1, madeDirectory: madeDirectory || header.madeDirectory };
     } catch (error) {
-      onTrouble(`${(error as Error).message}: domains of before cannot come back`);
+      log.warn(`${(error as Error).message}: domains of before cannot come back`);
       return this.#beginAnew();
     }
   }
@@ -179,6 +197,7 @@ export class Legacy {
   #newXenstore(): XenstoreServer {
     return new XenstoreServer({
       quota: this.#options.quota,
+      controls: this.#options.controls,
       onRecord: (record) => this.#onRecord(record),
     });
   }

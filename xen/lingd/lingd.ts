@@ -6,20 +6,30 @@ import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
 import { type Watch, Watcher } from '../../native/watcher.js';
-import { decodeNumbers, encodeNumbers, HYPERCALL_RESUME, SECRET_BYTES } from '../hypercall.js';
+import {
+  decodeNumbers,
+  encodeNumbers,
+  HYPERCALL_HELLO,
+  HYPERCALL_RESUME,
+  SECRET_BYTES,
+} from '../hypercall.js';
 import { type Domid, isDomid } from '../hypervisor.js';
 import { domainSocket, isStill, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
+import { identify, isListenedOn, removeIfAmong } from '../socket-file.js';
 import { sweepRunDirectory } from '../sweep.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { Quota } from '../xenstore/quota.js';
 import type { XenstoreServer } from '../xenstore/server.js';
 import { type Packet, XS_ERROR } from '../xenstore/wire.js';
+import type { HandedSockets } from './activation.js';
 import { DomainConnection } from './domain-connection.js';
-import { makeHome } from './domain-home.js';
+import { domainName, makeHome } from './domain-home.js';
 import { EventChannels } from './event-channels.js';
 import { GrantTable } from './grant-table.js';
 import { Legacy } from './legacy.js';
+import { type Log, NO_LOG } from './log.js';
+import { type LingdStatus, type StatusSource, statusControls } from './status.js';
 
 /** How long whoever started this may take to connect, in milliseconds. */
 const FIRST_CLIENT = 2000;
@@ -32,8 +42,13 @@ export interface LingdOptions {
   readonly quota?: Partial<Quota>;
   /** The lock on the directory, from whoever has it and starts this. */
   readonly lock?: number;
-  /** Takes what went wrong with what lingd remembers beyond its own end; it goes on all the same. */
-  readonly onTrouble?: (message: string) => void;
+  /** Sockets to serve instead of own ones in the directory; taken over. */
+  readonly sockets?: HandedSockets;
+  /** What to call itself. */
+  readonly version?: string;
+  readonly log?: Log;
+  /** A domain has come or gone. */
+  readonly onChange?: () => void;
 }
 
 /**
@@ -66,8 +81,20 @@ const ACCEPT_AGAIN = 50;
 const REFERENCES_OF_EPOCH = 2 ** 20;
 const EPOCHS = 2048;
 
+/** With what a request is refused that would use up too much. */
+const TOO_MUCH: ReadonlySet<string> = new Set(['ENOSPC', 'E2BIG', 'ENOMEM']);
+/** With what a client's end is told that has ended just so. */
+const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
+
+/** Somebody else listens where this lingd would. */
+export class ListenerError extends Error {
+  readonly code = 'ERR_LINGD_LISTENER';
+}
+
 export class Lingd {
   readonly #options: LingdOptions;
+  readonly #log: Log;
+  readonly #since = new Date();
   readonly #lock: number;
   readonly #legacy: Legacy;
   readonly #xenstore: XenstoreServer;
@@ -77,6 +104,10 @@ export class Lingd {
   readonly #channels: EventChannels;
   readonly #domains = new Map<Domid, DomainConnection>();
   readonly #connections = new Set<UnixChannel>();
+  /** As of socket-file.ts: those that are to be removed. */
+  readonly #ownSockets: string[] = [];
+  #requests = 0;
+  #outOfDescriptors = false;
   #idle: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -103,49 +134,68 @@ export class Lingd {
   private constructor(options: LingdOptions, lock: number, madeDirectory: boolean) {
     this.#options = options;
     this.#lock = lock;
-    const { directory, onTrouble = () => {} } = options;
-    this.#legacy = new Legacy({
-      directory,
-      madeDirectory,
-      quota: { ...QUOTA, ...options.quota },
-      isOurs: () => isStill(directory, lock),
-      onTrouble,
-    });
+    const { directory, sockets, log = NO_LOG } = options;
+    this.#log = log;
+    if (!sockets && isListenedOn(domainSocket(directory)))
+      throw new ListenerError(`somebody else listens in ${directory}, as a service manager would`);
+    const quota = { ...QUOTA, ...options.quota };
+    const controls = statusControls(this.#statusSource());
+    const isOurs = (): boolean => isStill(directory, lock);
+    this.#legacy = new Legacy({ directory, madeDirectory, quota, controls, isOurs, log });
     this.#xenstore = this.#legacy.xenstore;
     const first = (this.#legacy.epoch % EPOCHS) * REFERENCES_OF_EPOCH;
     this.#grants = new GrantTable(first);
     this.#channels = new EventChannels(first);
     this.#xenstore.mkdir('/local/domain');
     this.#xenstore.setPerms('/local/domain', ['r0']);
-    // Whoever held the lock before is gone, so sockets that are still there are nobody's.
-    for (const socket of [xenstoreSocket(directory), domainSocket(directory)])
-      fs.rmSync(socket, { force: true });
     const any = { bytes: MUCH_UNSENT, answers: () => Number.POSITIVE_INFINITY, most: MOST_UNSENT };
     const few = { ...any, answers: () => this.#xenstore.quota.outstanding, most: Number.POSITIVE_INFINITY };
-    this.#listen(xenstoreSocket(directory), any, (channel) => this.#connectTool(channel));
-    this.#listen(domainSocket(directory), few, (channel) => this.#connectDomain(channel));
-    this.#legacy.begin(() => this.#armIdle());
+    const [socket, domain] = sockets
+      ? [sockets.socket, sockets.domain]
+      : [this.#bind(xenstoreSocket(directory)), this.#bind(domainSocket(directory))];
+    this.#listen(socket, any, (channel) => this.#connectTool(channel));
+    this.#listen(domain, few, (channel) => this.#connectDomain(channel));
+    this.#legacy.begin(this.#ownSockets, () => this.#armIdle());
+    log.info('serving', {
+      ...{ directory, version: options.version },
+      ...{ epoch: this.#legacy.epoch, activated: sockets !== undefined },
+    });
     this.#armIdle(FIRST_CLIENT);
+  }
+
+  get status(): LingdStatus {
+    const { directory, version = '', sockets } = this.#options;
+    return {
+      ...{ pid: process.pid, version, directory, activated: sockets !== undefined },
+      epoch: this.#legacy.epoch,
+      since: this.#since.toISOString(),
+      logLevel: this.#log.level,
+      requests: this.#requests,
+      connections: this.#connections.size,
+      domains: this.#xenstore.introducedDomids().length,
+      awaited: this.#legacy.awaited,
+    };
   }
 
   /**
    * Ends every connection and removes what lingd has made in the file system; but what it remembers stays there for the
    * next lingd, if there are domains that could come back. Can be called more than once.
    */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+  stop(why = 'asked to'): Promise<void> {
+    this.#stopping ??= this.#stop(why);
     return this.#stopping;
   }
 
-  async #stop(): Promise<void> {
+  async #stop(why: string): Promise<void> {
+    this.#log.info('stopping', { why, domains: this.#domains.size });
     // Some may have left already, and lingd been told to end before it could see that.
     for (const channel of [...this.#connections]) channel.start();
     const { directory } = this.#options;
     const isOurs = isStill(directory, this.#lock);
     this.#legacy.close();
     clearTimeout(this.#idle);
-    for (const socket of isOurs ? [domainSocket(directory), xenstoreSocket(directory)] : [])
-      fs.rmSync(socket, { force: true });
+    for (const socket of isOurs ? [domainSocket, xenstoreSocket] : [])
+      removeIfAmong(socket(directory), this.#ownSockets);
     for (const { fd, watch } of this.#listeners) {
       watch.close();
       closeFd(fd);
@@ -159,10 +209,32 @@ export class Lingd {
     for (let waited = 0; !sweepRunDirectory(directory) && waited < LAST_LOOK; waited += LOOK_AGAIN) {
       await sleep(LOOK_AGAIN);
     }
+    this.#log.info('stopped');
   }
 
-  #listen(path: string, limits: Limits, connect: (channel: UnixChannel) => void): void {
-    const fd = listenUnix(path);
+  #statusSource(): StatusSource {
+    const lingd = this;
+    return {
+      log: this.#log,
+      get xenstore() {
+        return lingd.#xenstore;
+      },
+      status: () => this.status,
+      connectedSince: (domid) => this.#domains.get(domid)?.since,
+      grants: (domid) => this.#grants.count(domid),
+      channels: (domid) => this.#channels.count(domid),
+    };
+  }
+
+  #bind(file: string): number {
+    // Whoever held the lock before is gone, so one that is still there is nobody's.
+    fs.rmSync(file, { force: true });
+    const fd = listenUnix(file);
+    this.#ownSockets.push(identify(file));
+    return fd;
+  }
+
+  #listen(fd: number, limits: Limits, connect: (channel: UnixChannel) => void): void {
     const watch = this.#watcher.watch(fd, () => {
       watch.arm();
       this.#accept(fd, limits, connect);
@@ -175,6 +247,7 @@ export class Lingd {
     if (this.#stopping) return;
     try {
       for (let client = acceptUnix(listener); client !== -1; client = acceptUnix(listener)) {
+        this.#outOfDescriptors = false;
         const channel = new UnixChannel(this.#watcher, client, limits);
         channel.beforeSending = () => this.#legacy.flush();
         this.#connections.add(channel);
@@ -184,6 +257,7 @@ export class Lingd {
       }
     } catch (error) {
       if (!OUT_OF_DESCRIPTORS.has((error as NodeJS.ErrnoException).code)) throw error;
+      this.#sayOutOfDescriptors();
       // Whoever waits is served as soon as somebody has left.
       setTimeout(() => this.#accept(listener, limits, connect), ACCEPT_AGAIN).unref();
     }
@@ -197,21 +271,30 @@ export class Lingd {
       send: (packet) => channel.send(packet),
       backlog: channel,
     });
+    this.#log.debug('tool connected');
     channel.onPacket = (packet, fds) => {
+      this.#requests++;
       fds.forEach(closeFd);
       connection.handle(packet);
     };
-    channel.onClose = () => {
+    channel.onClose = (error) => {
       connection.close();
       this.#forget(channel);
+      this.#log.debug('tool gone');
+      this.#sayCutOff(error);
     };
   }
 
   /** Whether it is a new domain, or one that comes back, its first words say. */
   #connectDomain(channel: UnixChannel): void {
-    channel.onClose = () => this.#forget(channel);
+    channel.onClose = (error) => {
+      this.#forget(channel);
+      this.#sayCutOff(error);
+    };
     channel.onPacket = (packet, fds) => {
+      this.#requests++;
       const domain = packet.type === HYPERCALL_RESUME ? undefined : this.#admit(channel);
+      if (domain && packet.type !== HYPERCALL_HELLO) this.#log.info('guest joined', { domid: domain.domid });
       if (domain) return domain.handle(packet, fds);
       fds.forEach(closeFd);
       if (packet.type === HYPERCALL_RESUME) this.#resume(channel, packet);
@@ -221,33 +304,41 @@ export class Lingd {
   #admit(channel: UnixChannel): DomainConnection | undefined {
     const domid = this.#legacy.nextDomid();
     if (domid === undefined) {
+      this.#log.warn('domain refused', { why: 'there is no domid left' });
       channel.close();
       this.#forget(channel);
       return undefined;
     }
     const domain = this.#connect(channel, domid);
     makeHome(this.#xenstore, domid);
+    this.#options.onChange?.();
     return domain;
   }
 
   #resume(channel: UnixChannel, packet: Packet): void {
+    const [domid] = decodeNumbers(packet.payload) ?? [];
     try {
-      const [domid] = decodeNumbers(packet.payload) ?? [];
       if (!isDomid(domid) || packet.payload.length !== 4 + SECRET_BYTES) throw new XenstoreError('EINVAL');
       const done = this.#legacy.resume(domid, packet.payload.subarray(4));
       this.#connect(channel, domid);
       channel.send({ ...packet, payload: encodeNumbers(domid, ...done) });
+      this.#log.info('domain returned', { domid, name: domainName(this.#xenstore, domid) });
+      this.#options.onChange?.();
     } catch (error) {
       if (!(error instanceof XenstoreError)) throw error;
+      this.#log.warn('domain refused', { domid, why: `it is not the one to return: ${error.code}` });
       channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${error.code}\0`) });
     }
   }
 
   #connect(channel: UnixChannel, domid: Domid): DomainConnection {
-    const end = (): void => {
+    const end = (why: string): void => {
+      const seconds = (Date.now() - domain.since) / 1000;
+      this.#log.info('domain left', { domid, name: domainName(this.#xenstore, domid), seconds, why });
       this.#domains.delete(domid);
       domain.end();
       this.#forget(channel);
+      this.#options.onChange?.();
     };
     const domain = new DomainConnection(domid, {
       channel,
@@ -258,14 +349,35 @@ export class Lingd {
       onReleased: () =>
         queueMicrotask(() => {
           channel.close();
-          end();
+          end('domain 0 has released it');
         }),
-      onHello: () => this.#legacy.join(domid),
+      onHello: (name) => {
+        const membership = this.#legacy.join(domid);
+        this.#log.info('domain joined', { domid, name });
+        return membership;
+      },
       onChange: (request) => this.#legacy.did(domid, request),
+      onError: (request, code) => {
+        if (TOO_MUCH.has(code)) this.#log.debug('request refused', { domid, request, error: code });
+        if (OUT_OF_DESCRIPTORS.has(code)) this.#sayOutOfDescriptors();
+      },
     });
     this.#domains.set(domid, domain);
-    channel.onClose = end;
+    channel.onClose = (error) => {
+      end(isCutOff(error) ? error.message : 'it has closed its connection');
+      this.#sayCutOff(error, domid);
+    };
     return domain;
+  }
+
+  #sayCutOff(error: Error | undefined, domid?: Domid): void {
+    if (isCutOff(error)) this.#log.warn('connection cut off', { domid, why: error.message });
+  }
+
+  /** Once, until somebody has been accepted again. */
+  #sayOutOfDescriptors(): void {
+    if (!this.#outOfDescriptors) this.#log.warn('out of descriptors: some requests and clients have to wait');
+    this.#outOfDescriptors = true;
   }
 
   #forget(channel: UnixChannel): void {
@@ -278,8 +390,12 @@ export class Lingd {
     const isNeeded = this.#connections.size > 0 || !this.#legacy.isComplete;
     if (linger === Number.POSITIVE_INFINITY || isNeeded) return;
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.stop(), Math.max(linger, atLeast));
+    this.#idle = setTimeout(() => void this.stop('nobody is connected'), Math.max(linger, atLeast));
   }
+}
+
+function isCutOff(error: Error | undefined): error is Error {
+  return error !== undefined && !GONE.has((error as NodeJS.ErrnoException).code);
 }
 
 function removeIfEmpty(directory: string): void {

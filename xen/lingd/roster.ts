@@ -84,7 +84,12 @@ export class Roster {
 
   /** Whether no domain is expected back. */
   get isComplete(): boolean {
-    return ![...this.#members.values()].some(({ expected }) => expected !== undefined);
+    return this.awaited.length === 0;
+  }
+
+  /** Those that are expected back. */
+  get awaited(): Domid[] {
+    return [...this.#members].filter(([, { expected }]) => expected !== undefined).map(([domid]) => domid);
   }
 
   /** Those that are expected and cannot come any more, or have not come for too long. */

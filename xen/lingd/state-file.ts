@@ -1,7 +1,7 @@
 /**
  * What a lingd has to remember beyond its own end: a file of lines that is written as things happen.
  *
- *     ["lingd",1,{"epoch":0,"madeDirectory":true}]         first of all
+ *     ["lingd",1,{"epoch":0,"madeDirectory":true, ...}]    first of all: StateHeader
  *     [["introduced",2],["node","/local/domain/2",...]]    what has happened to the Xenstore: StoreRecord
  *     [["joined",2,"cCY2..."]]                             who the domains are: RosterRecord
  *     [["node","/a","1",["n2"]],["done",2,[17]]]
@@ -23,6 +23,8 @@ export interface StateHeader {
   readonly epoch: number;
   /** Whether a lingd has made the run directory, which is to be removed at the end then. */
   readonly madeDirectory: boolean;
+  /** Which sockets the lingd has made, as of `socket-file.ts`; none of a service manager's. */
+  readonly sockets?: readonly string[];
 }
 
 export type StateRecord = StoreRecord | RosterRecord | [kind: 'lastDomid', domid: Domid];
@@ -171,8 +173,13 @@ function removeFile(file: string): void {
 
 function isHeader(value: unknown): value is [string, number, StateHeader] {
   if (!Array.isArray(value) || value[0] !== 'lingd' || value[1] !== VERSION) return false;
-  const { epoch, madeDirectory } = Object(value[2]) as Partial<StateHeader>;
-  return Number.isSafeInteger(epoch) && (epoch as number) >= 0 && typeof madeDirectory === 'boolean';
+  const { epoch, madeDirectory, sockets = [] } = Object(value[2]) as Partial<StateHeader>;
+  return (
+    Number.isSafeInteger(epoch) &&
+    (epoch as number) >= 0 &&
+    typeof madeDirectory === 'boolean' &&
+    areStrings(sockets)
+  );
 }
 
 /** Of which kinds the parts of each record are. */

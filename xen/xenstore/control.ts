@@ -11,22 +11,33 @@ export interface ControlContext {
   findDomain(domid: number): Domain | undefined;
   /** Answers that are on their way to the domain. */
   outstanding(domain: Domain): number;
+  /** Those of whoever runs the server. */
+  readonly more: ControlCommands;
 }
+
+/** By their names; they answer with ASCII, or throw a {@link XenstoreError}. */
+export type ControlCommands = ReadonlyMap<
+  string,
+  { readonly usage: string; run(args: readonly string[]): string }
+>;
 
 /** The text a command answers with; `EINVAL` when there is no such command, `ENOENT` no such domain. */
 export function control(context: ControlContext, command: string, args: readonly string[]): string {
   const run = COMMANDS.get(command);
-  if (run === undefined) throw new XenstoreError('EINVAL');
-  return run(context, args);
+  if (run !== undefined) return run(context, args);
+  const other = context.more.get(command);
+  if (other === undefined) throw new XenstoreError('EINVAL');
+  return other.run(args);
 }
 
 const COMMANDS = new Map<string, (context: ControlContext, args: readonly string[]) => string>([
   ['quota', quotaCommand],
   [
     'help',
-    (_, args) => {
+    ({ more }, args) => {
       if (args.length > 0) throw new XenstoreError('EINVAL');
-      return 'quota\t[set <name> <val>|<domid>]\nhelp\t\n';
+      const others = [...more].map(([name, { usage }]) => `${name}\t${usage}\n`);
+      return ['quota\t[set <name> <val>|<domid>]\n', ...others, 'help\t\n'].join('');
     },
   ],
 ]);

@@ -1,5 +1,5 @@
 import { type Backlog, type Store, XenstoreConnection } from './connection.js';
-import { type ControlContext, control } from './control.js';
+import { type ControlCommands, type ControlContext, control } from './control.js';
 import { type Caller, type Domain, Domains } from './domains.js';
 import { XenstoreError } from './errors.js';
 import {
@@ -38,6 +38,19 @@ export interface XenstoreServerOptions {
   readonly domainExists?: (domid: number) => boolean;
   /** Told of every change, as it happens, so that another server can {@link XenstoreServer.restore} it. */
   readonly onRecord?: (record: StoreRecord) => void;
+  /** What CONTROL can be asked besides `quota` and `help`. */
+  readonly controls?: ControlCommands;
+}
+
+/** What a domain has of the Xenstore. */
+export interface Usage {
+  readonly nodes: number;
+  readonly watches: number;
+  readonly transactions: number;
+  /** Of its nodes and watches, in bytes. */
+  readonly memory: number;
+  /** Answers that are on their way to it. */
+  readonly outstanding: number;
 }
 
 export interface ConnectOptions {
@@ -79,10 +92,13 @@ export class XenstoreServer {
   /** Where domain 0 has set it at run time. */
   #quotaSet: Partial<Quota> = {};
   readonly #record: (record: StoreRecord) => void;
+  readonly #controls: ControlCommands;
 
   /** With the nodes xenstored starts with: `/`, `/tool` and `/tool/xenstored`. */
-  constructor({ quota, domainExists = () => false, onRecord = () => {} }: XenstoreServerOptions = {}) {
+  constructor(options: XenstoreServerOptions = {}) {
+    const { quota, domainExists = () => false, onRecord = () => {}, controls = new Map() } = options;
     this.#record = onRecord;
+    this.#controls = controls;
     this.#quota = { ...DEFAULT_QUOTA, ...quota };
     this.#domains = new Domains(domainExists);
     this.#domain0 = { domain: this.#domains.ensure(0), privileged: true };
@@ -181,6 +197,14 @@ export class XenstoreServer {
   /** Those that have been introduced, without domain 0. */
   introducedDomids(): number[] {
     return this.#domains.allIntroduced().map(({ domid }) => domid);
+  }
+
+  /** Undefined for a domain not introduced. */
+  usage(domid: number): Usage | undefined {
+    const domain = this.#domains.introduced(domid);
+    if (domain === undefined) return undefined;
+    const { nodes, watches, transactions, memory } = domain;
+    return { nodes, watches, transactions, memory, outstanding: this.#outstanding(domain) };
   }
 
   /** A node's value, undefined when there is no such node. */
@@ -292,7 +316,7 @@ export class XenstoreServer {
       setTarget: (...args) => this.setTarget(...args),
       isIntroduced: (domid) => this.isIntroduced(domid),
       setSpecialPermissions: (...args) => this.#setSpecialPermissions(...args),
-      control: (command, args) => control(this.#controls(), command, args),
+      control: (command, args) => control(this.#controlContext(), command, args),
       forget: (connection) => {
         this.#connections.delete(connection);
         this.#arrivals.delete(connection);
@@ -300,16 +324,20 @@ export class XenstoreServer {
     };
   }
 
-  #controls(): ControlContext {
+  #controlContext(): ControlContext {
     return {
       quota: this.#quota,
       setQuota: (quota) => this.#setQuota(quota),
       findDomain: (domid) => this.#domains.find(domid),
-      outstanding: (domain) =>
-        this.#connectionsOf(domain)
-          .map((connection) => this.#connections.get(connection)?.backlog?.answers ?? 0)
-          .reduce((sum, answers) => sum + answers, 0),
+      outstanding: (domain) => this.#outstanding(domain),
+      more: this.#controls,
     };
+  }
+
+  #outstanding(domain: Domain): number {
+    return this.#connectionsOf(domain)
+      .map((connection) => this.#connections.get(connection)?.backlog?.answers ?? 0)
+      .reduce((sum, answers) => sum + answers, 0);
   }
 
   get #scope(): Scope {
