@@ -6,6 +6,12 @@ describeQuestion('main', 'round-trip');
 describeQuestion('main', 'footprint');
 describeQuestion('main', 'port-program');
 describeQuestion('main', 'ports');
+describeQuestion('main', 'restart', (asked) => {
+  test('all come back, and nothing is lost', () => {
+    for (const { samples } of asked().report.questions[0]!.results)
+      expect(samples[0]).toMatchObject({ back: expect.any(Number), lost: 0 });
+  });
+});
 describeQuestion('main', 'throughput', (asked) => {
   test('nothing is lost', () => {
     for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
@@ -13,7 +19,7 @@ describeQuestion('main', 'throughput', (asked) => {
 });
 
 test.each([
-  ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program, ports'],
+  ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program, ports, restart'],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
   ['xenstore', ['--only', 'nonsense'], 'requests, watches, transactions, nodes, listing, commands'],
