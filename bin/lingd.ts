@@ -18,6 +18,7 @@ interface Options {
   foreground?: boolean;
   linger?: number;
   quota: Partial<Quota>;
+  policy?: string;
   logLevel?: LogLevel;
   logFormat: LogFormat;
   lock?: number;
@@ -30,6 +31,7 @@ const program = new Command('lingd')
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
   .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota, {})
+  .option('--policy <file>', 'which other users may become domains, and what each may have (docs/lingd.md)')
   .addOption(
     new Option('--log-level <level>', 'what to log (default: info with --foreground, else warn)').choices(
       LOG_LEVELS,
@@ -65,7 +67,7 @@ function commands(): typeof import('./lingd/commands.js') {
 function serveOptions(options: Options): ServeOptions {
   const { rundir, foreground = false, logLevel = foreground ? 'info' : 'warn', logFormat } = options;
   return {
-    ...{ foreground, quota: options.quota, lock: options.lock },
+    ...{ foreground, quota: options.quota, policy: options.policy, lock: options.lock },
     directory: rundir,
     isDirectoryNamed: program.getOptionValueSource('rundir') === 'cli',
     linger: 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand())),

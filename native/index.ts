@@ -83,6 +83,14 @@ export interface TubeEnd {
   close(): void;
 }
 
+/** Who an OS process is to the operating system. */
+export interface Credentials {
+  readonly uid: number;
+  readonly gid: number;
+  /** 0 for one that cannot be seen from here. */
+  readonly pid: number;
+}
+
 /** What {@link startProgram} starts. Texts are bytes without a zero among them. */
 export interface ProgramToStart {
   /** Its path, absolute or from here. */
@@ -133,6 +141,11 @@ interface Native {
   adoptListener(fd: number): string;
   /** The next connection's descriptor, or -1 when there is none. */
   acceptUnix(listener: number): number;
+  /**
+   * Who the other side of a connection was when it connected (its effective ids), whatever it has become since, and whoever
+   * has the socket now.
+   */
+  peerCredentials(socket: number): Credentials;
   /** How many bytes the kernel took (0: no room now); the descriptors travel with the first byte, as duplicates. */
   sendWithFds(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
   /**
@@ -161,7 +174,10 @@ interface Native {
   yieldCore(): void;
   /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
   lockDirectory(path: string): number;
-  /** A file of which single bytes can be locked; it is made if it is not there, and need not have these bytes. */
+  /**
+   * A file of which single bytes can be locked; it is made if it is not there, and need not have these bytes. Who is given
+   * the descriptor can lock any of them, and write nothing.
+   */
   openLocks(path: string): number;
   /** Locks a byte until the descriptor is closed; false when somebody else has it, who has opened the file as well. */
   lockByte(fd: number, offset: number): boolean;
@@ -211,6 +227,7 @@ export const {
   connectUnix,
   adoptListener,
   acceptUnix,
+  peerCredentials,
   sendWithFds,
   receiveWithFds,
   sendDatagram,

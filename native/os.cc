@@ -168,6 +168,13 @@ Fd acceptUnix(int listener) {
   throw OsError("accept4", errno);
 }
 
+Credentials peerCredentials(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  check(getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size), "getsockopt");
+  return {peer.uid, peer.gid, peer.pid};
+}
+
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds) {
   if (fds.size() > MAX_FDS_PER_MESSAGE) throw BadInput("too many descriptors for one message");
   iovec part{const_cast<uint8_t*>(data), len};
@@ -244,7 +251,7 @@ Fd lockDirectory(const std::string& path) {
 }
 
 Fd openLocks(const std::string& path) {
-  return Fd(check(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), "open", path));
+  return Fd(check(open(path.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), "open", path));
 }
 
 namespace {
@@ -252,6 +259,7 @@ namespace {
 // A lock of the open file, so that two of one process exclude each other too.
 struct flock byteAt(uint32_t offset) {
   struct flock lock{};
+  // As a question: is there any lock?
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_start = offset;
@@ -262,10 +270,12 @@ struct flock byteAt(uint32_t offset) {
 }  // namespace
 
 bool lockByte(int fd, uint32_t offset) {
+  if (isByteLocked(fd, offset)) return false;
   struct flock lock = byteAt(offset);
-  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
-  if (errno == EAGAIN || errno == EACCES) return false;
-  throw OsError("fcntl", errno);
+  // One for writing takes a descriptor that can write.
+  lock.l_type = F_RDLCK;
+  check(fcntl(fd, F_OFD_SETLK, &lock), "fcntl");
+  return true;
 }
 
 bool isByteLocked(int fd, uint32_t offset) {

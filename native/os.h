@@ -106,6 +106,17 @@ Fd connectUnix(const std::string& path);
 std::string adoptListener(int fd);
 // -1 when there is nothing to accept.
 Fd acceptUnix(int listener);
+
+struct Credentials {
+  uid_t uid;
+  gid_t gid;
+  // 0 for a process that cannot be seen from here.
+  pid_t pid;
+};
+
+// Who the peer of a connected socket was when it connected, whatever it has become since.
+Credentials peerCredentials(int socket);
+
 // How many bytes the kernel took, 0 when it has no room now. The descriptors travel with the first byte.
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds);
 // `bytes` is 0 when there is nothing to read now, unless `closed`. Throws BadInput for more descriptors than allowed.
@@ -118,7 +129,7 @@ void sendDatagram(const std::string& path, const uint8_t* data, size_t len);
 // -1 when another process has it.
 Fd lockDirectory(const std::string& path);
 
-// Makes a file for locks of single bytes if it is not there.
+// Makes a file for locks of single bytes if it is not there. Who is given the descriptor can lock, but not write.
 Fd openLocks(const std::string& path);
 // Locks a byte, as lockDirectory does a directory; false when somebody else has it.
 bool lockByte(int fd, uint32_t offset);

@@ -11,7 +11,7 @@ import {
 } from './hypercall.js';
 import type { Domid } from './hypervisor.js';
 import { RunDirectoryError } from './run-directory.js';
-import { connectToLingd, noAnswer, PATIENCE } from './start-lingd.js';
+import { connectToLingd, type LingdPlace, noAnswer, PATIENCE } from './start-lingd.js';
 import { UnixChannel } from './unix-channel.js';
 import { type Answer, errorOf } from './xenstore/client.js';
 import { XenstoreError } from './xenstore/errors.js';
@@ -24,12 +24,12 @@ export interface Membership {
   /** A descriptor: as long as it is open, a lingd knows that there still is the domain. None from an older one either. */
   readonly lease: number | undefined;
   readonly channel: UnixChannel;
+  /** Whether it is another user's lingd. */
+  readonly isForeign: boolean;
 }
 
-interface Place {
-  readonly directory: string;
+interface Place extends LingdPlace {
   readonly watcher: Watcher;
-  readonly signal?: AbortSignal;
   /** How long lingd may be silent, in milliseconds, which it is when it has been stopped; {@link PATIENCE} by default. */
   readonly patience?: number;
 }
@@ -41,18 +41,30 @@ const PERSISTENCE = 30_000;
 const FIRST_PAUSE = 10;
 const LONGEST_PAUSE = 1000;
 
-/** Becomes a new domain. Throws what connectToLingd throws, or lingd's refusal. */
+/**
+ * Becomes a new domain. Throws what connectToLingd throws, or lingd's refusal: `EACCES` where this user may not, `EDQUOT`
+ * where it has as many as it may.
+ */
 export async function enterLingd(place: Place & { readonly name: string }): Promise<Membership> {
   for (let tries = 1; ; tries++) {
     try {
-      const { channel, payload, fds } = await introduce(place, HYPERCALL_HELLO, Buffer.from(place.name));
+      const { channel, payload, fds, isForeign } = await introduce(
+        place,
+        HYPERCALL_HELLO,
+        Buffer.from(place.name),
+      );
       if (fds.includes(LOST_FD)) {
         channel.close();
         throw outOfDescriptors();
       }
       const secret = payload.length === 4 + SECRET_BYTES ? payload.subarray(4) : undefined;
-      return { domid: payload.readUInt32LE(), secret, lease: fds[0], channel };
+      return { domid: payload.readUInt32LE(), secret, lease: fds[0], channel, isForeign };
     } catch (error) {
+      const refusal = error instanceof XenstoreError && REFUSALS[error.code];
+      if (refusal) {
+        const message = `${error.code}: user ${process.geteuid?.()} ${refusal}, says the policy of the lingd in ${place.directory}`;
+        throw new XenstoreError(error.code, message, { cause: error });
+      }
       // A lingd that was just leaving took the connection with it; the next one is ours.
       if ((error as XenstoreError).code !== 'ECONNRESET' || tries === TRIES) throw error;
     }
@@ -91,16 +103,23 @@ export async function returnToLingd(
   }
 }
 
+/** What lingd means by a refusal of a newcomer. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EACCES: 'may not become a domain',
+  EDQUOT: 'has as many domains as it may',
+};
+
 /** That domid is not this domain's (any more). */
 const UNKNOWN: ReadonlySet<string> = new Set(['ENOENT', 'EACCES']);
 
 /** Connects, says one thing and gives the answer; `ECONNRESET` when lingd ends meanwhile. */
 async function introduce(
-  { directory, watcher, signal, patience = PATIENCE }: Place,
+  place: Place,
   type: number,
   payload: Buffer,
-): Promise<Answer & { channel: UnixChannel }> {
-  const fd = await connectToLingd(directory, signal);
+): Promise<Answer & { channel: UnixChannel; isForeign: boolean }> {
+  const { directory, watcher, signal, patience = PATIENCE } = place;
+  const { fd, isForeign } = await connectToLingd(place);
   if (signal?.aborted) {
     closeFd(fd);
     throw signal.reason;
@@ -129,7 +148,7 @@ async function introduce(
     });
     // It may have ended right behind its answer.
     if (hasEnded) throw new XenstoreError('ECONNRESET');
-    return { ...answer, channel };
+    return { ...answer, channel, isForeign };
   } catch (error) {
     answer?.fds.forEach(closeFd);
     channel.close();

@@ -33,13 +33,13 @@ export class LinuxHypervisor implements Hypervisor {
   private constructor(
     readonly watcher: Watcher,
     directory: string,
-    { domid, secret, lease, channel }: Membership,
+    { domid, secret, lease, channel, isForeign }: Membership,
   ) {
     this.#directory = directory;
     this.domid = domid;
     const onStrayFds = (fds: readonly number[]): void => fds.forEach(closeFd);
     const lasting = new LastingChannel(channel, {
-      renew: (signal) => returnToLingd({ directory, watcher, domid, secret, signal }),
+      renew: (signal) => returnToLingd({ directory, watcher, domid, secret, signal, isForeign }),
       onLost: () => {
         this.#epoch++;
         this.#lostAt = performance.now();

@@ -11,13 +11,17 @@ export class RunDirectoryError extends Error {
 export function defaultRunDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env.XENSTORED_RUNDIR) return path.resolve(env.XENSTORED_RUNDIR);
   if (env.XDG_RUNTIME_DIR) return path.join(env.XDG_RUNTIME_DIR, 'ling-tubes');
-  return `/tmp/ling-tubes-${process.getuid?.()}`;
+  return `/tmp/ling-tubes-${ownUid()}`;
 }
 
-/** Makes the directory if it is not there, mode 0700. Whether it was made, so that its maker can remove it. */
-export function makeRunDirectory(directory: string): boolean {
+/**
+ * Makes the directory if it is not there, mode 0700; one that is there has to be this user's. Whether it was made, so that
+ * its maker can remove it.
+ */
+function makeRunDirectory(directory: string): boolean {
   const made = tryToMake(directory);
-  checkRunDirectory(directory);
+  const owner = checkRunDirectory(directory);
+  if (owner !== undefined && owner !== ownUid()) refuseOwner(directory);
   return made;
 }
 
@@ -35,18 +39,46 @@ function tryToMake(directory: string): boolean {
 
 /**
  * Anybody may have made /tmp/ling-tubes-<uid> first, to listen there in our place: a directory that is there has to be
- * this user's, who alone can write to it. Throws RunDirectoryError if it is not.
+ * this user's or root's, or where nobody else can have put it, and only its user can write to it. Answers whose it is,
+ * undefined where there is none. Throws RunDirectoryError if it is not to be trusted.
  */
-export function checkRunDirectory(directory: string): void {
-  // The link, if it is one, and what it leads to.
-  const found = [fs.lstatSync, fs.statSync].map((stat) => stat(directory, { throwIfNoEntry: false }));
-  if (found[1] && !found[1].isDirectory()) throw new RunDirectoryError(`${directory} is no directory`);
-  if (found.some((stats) => stats && stats.uid !== process.getuid?.())) {
-    throw new RunDirectoryError(`${directory} belongs to another user`);
-  }
-  if ((found[1]?.mode ?? 0) & 0o022) {
-    throw new RunDirectoryError(`${directory} can be written by other users`);
-  }
+export function checkRunDirectory(directory: string): number | undefined {
+  const link = fs.lstatSync(directory, { throwIfNoEntry: false });
+  const found = fs.statSync(directory, { throwIfNoEntry: false });
+  if (link?.isSymbolicLink() && !isTrusted(link)) refuseOwner(directory);
+  if (!found) return undefined;
+  if (!found.isDirectory()) throw new RunDirectoryError(`${directory} is no directory`);
+  if (!isTrusted(found) && !isOutOfReach(fs.realpathSync(directory))) refuseOwner(directory);
+  if (found.mode & 0o022) throw new RunDirectoryError(`${directory} can be written by other users`);
+  return found.uid;
+}
+
+/** Whether a directory is this user's, who may start a lingd there and remove what one has left. */
+export function isOwnDirectory(directory: string): boolean {
+  return fs.statSync(directory, { throwIfNoEntry: false })?.uid === ownUid();
+}
+
+function refuseOwner(directory: string): never {
+  throw new RunDirectoryError(`${directory} belongs to another user`);
+}
+
+/** Whether only root or this user can have put what has that path where it is: it has no links. */
+function isOutOfReach(at: string): boolean {
+  const parent = path.dirname(at);
+  if (parent === at) return true;
+  const [above, here] = [fs.statSync(parent), fs.statSync(at)];
+  // In a directory such as /tmp, where each can only remove what is its own, it is safe if it is trusted itself.
+  const isSafe = (above.mode & 0o022) === 0 || ((above.mode & 0o1000) !== 0 && isTrusted(here));
+  return isTrusted(above) && isSafe && isOutOfReach(parent);
+}
+
+function isTrusted({ uid }: fs.Stats): boolean {
+  return uid === 0 || uid === ownUid();
+}
+
+/** What the operating system goes by. */
+function ownUid(): number | undefined {
+  return process.geteuid?.();
 }
 
 /** The lock on a directory that is made if it is not there; undefined while another OS process has it. */
@@ -96,7 +128,25 @@ export function stateFile(directory: string): string {
   return path.join(directory, 'lingd.state');
 }
 
-/** Each domain that could come back after a crash of lingd has the lock on the byte here that is its domid's. */
-export function leaseFile(directory: string): string {
-  return path.join(directory, 'lingd.leases');
+const LEASES = 'lingd.leases';
+
+/** Each domain of a user that could come back after a crash of lingd has the lock on the byte here that is its domid's. */
+export function leaseFile(directory: string, uid: number): string {
+  return path.join(directory, uid === ownUid() ? LEASES : `${LEASES}.${uid}`);
+}
+
+/** Those that there are. */
+export function leaseFiles(directory: string): string[] {
+  const names = fs
+    .readdirSync(directory)
+    .filter((name) => name === LEASES || /^lingd\.leases\.\d+$/.test(name));
+  return names.map((name) => path.join(directory, name));
+}
+
+/** Lets other users come to `domain`, but to nothing else; or nobody, as at first. */
+export function openToOthers(directory: string, isOpen: boolean, madeDirectory: boolean): void {
+  fs.chmodSync(domainSocket(directory), isOpen ? 0o666 : 0o600);
+  if (madeDirectory) fs.chmodSync(directory, isOpen ? 0o711 : 0o700);
+  // Who could read it could take its lock, and no lingd would start again.
+  else if (isOpen) fs.chmodSync(directory, (fs.statSync(directory).mode & 0o755 & ~0o044) | 0o011);
 }

@@ -3,7 +3,14 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { closeFd, connectUnix } from '../native/index.js';
-import { checkRunDirectory, domainSocket, tryToLock } from './run-directory.js';
+import { checkRunDirectory, domainSocket, isOwnDirectory, tryToLock } from './run-directory.js';
+
+export interface LingdPlace {
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+  /** Where there is no directory just now, whether there was another user's. */
+  readonly isForeign?: boolean;
+}
 
 export class LingdStartError extends Error {
   readonly code = 'ERR_LINGD_START';
@@ -18,30 +25,37 @@ export const PATIENCE = 10_000;
 const RETRY = 10;
 
 /**
- * A connected socket to the lingd of a run directory; starts one if there is none. Of many OS processes that do
+ * A connected socket to the lingd of a run directory, and whether that is another user's; starts one if there is none, but
+ * never for another user. Of many OS processes that do
  * so at once, one succeeds and all are connected to it. What a lingd has to tell that serves all the same becomes a
  * warning of this OS process. Throws RunDirectoryError for a directory that others have a hand in, what the system says
  * of it, LingdStartError with what lingd printed, or the signal's reason when that is aborted.
  */
-export async function connectToLingd(directory: string, signal?: AbortSignal): Promise<number> {
+export async function connectToLingd({
+  directory,
+  signal,
+  isForeign = false,
+}: LingdPlace): Promise<{ fd: number; isForeign: boolean }> {
   const deadline = Date.now() + PATIENCE;
   let starting: StartingLingd | undefined;
   try {
     for (;;) {
       signal?.throwIfAborted();
-      checkRunDirectory(directory);
-      const fd = tryConnect(directory);
-      if (typeof fd === 'number') {
+      const owner = checkRunDirectory(directory);
+      const found = tryConnect(directory);
+      const isOthers = owner === undefined ? isForeign : owner !== process.geteuid?.();
+      if (typeof found === 'number') {
         // What it has said before it began to listen is there, and is read in a turn of the event loop.
         if (starting) await nextTurn();
-        return fd;
+        return { fd: found, isForeign: isOthers };
       }
       if (starting?.failure) throw new LingdStartError(starting.failure);
       if (Date.now() > deadline) {
         starting?.end();
         throw noAnswer(directory);
       }
-      if (fd === 'absent' && (!starting || starting.ended)) starting = startLingd(directory);
+      if (isOthers && found !== 'busy') throw new LingdStartError(whyNot(found, directory, owner));
+      if (found === 'absent' && (!starting || starting.ended)) starting = startLingd(directory);
       await sleep(RETRY);
     }
   } finally {
@@ -49,7 +63,7 @@ export async function connectToLingd(directory: string, signal?: AbortSignal): P
   }
 }
 
-function tryConnect(directory: string): number | 'absent' | 'busy' {
+function tryConnect(directory: string): number | 'absent' | 'busy' | 'closed' {
   try {
     return connectUnix(domainSocket(directory));
   } catch (error) {
@@ -58,8 +72,18 @@ function tryConnect(directory: string): number | 'absent' | 'busy' {
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return 'absent';
     // So many newcomers wait already, for a lingd or for a service manager that has to start it.
     if (code === 'EAGAIN') return 'busy';
+    // To others, by their modes.
+    if (code === 'EACCES' && !isOwnDirectory(directory)) return 'closed';
     throw error;
   }
+}
+
+function whyNot(found: 'absent' | 'closed', directory: string, owner: number | undefined): string {
+  if (found === 'closed')
+    return `${directory} belongs to ${owner}, whose lingd has no policy that lets others in`;
+  if (owner === undefined)
+    return `no lingd serves ${directory}, which was another user's: that has to start it`;
+  return `no lingd serves ${directory}, which belongs to ${owner}: its user has to start it`;
 }
 
 interface StartingLingd {

@@ -1,15 +1,24 @@
 import fs from 'node:fs';
 import { closeFd, isAnyByteLocked, openLocks } from '../native/index.js';
 import { readState, removeState } from './lingd/state-file.js';
-import { domainSocket, leaseFile, stateFile, tryToLock, xenstoreSocket } from './run-directory.js';
+import {
+  domainSocket,
+  isOwnDirectory,
+  leaseFiles,
+  stateFile,
+  tryToLock,
+  xenstoreSocket,
+} from './run-directory.js';
 import { removeIfAmong } from './socket-file.js';
 
 /**
  * Removes what lingds have left for the next one, if there is no lingd and no domain any more that would need it. Each of
- * them calls this when it has ended itself, so the last one does it. False while there are domains, but no lingd.
+ * them calls this when it has ended itself, so the last one does it; in another user's directory that is not theirs to do.
+ * False while there are domains, but no lingd.
  */
 export function sweepRunDirectory(directory: string): boolean {
   try {
+    if (!isOwnDirectory(directory)) return true;
     for (;;) {
       const lock = tryToLock(directory);
       // There is a lingd, or somebody who starts one, or sweeps as well.
@@ -33,7 +42,7 @@ function removeLeft(directory: string): boolean {
   if (!left) return true;
   if (hasDomains(directory)) return false;
   removeState(stateFile(directory));
-  fs.rmSync(leaseFile(directory), { force: true });
+  for (const file of leaseFiles(directory)) fs.rmSync(file, { force: true });
   for (const socket of [domainSocket, xenstoreSocket])
     removeIfAmong(socket(directory), left.header.sockets ?? []);
   if (left.header.madeDirectory) fs.rmdirSync(directory);
@@ -41,9 +50,11 @@ function removeLeft(directory: string): boolean {
 }
 
 function hasDomains(directory: string): boolean {
-  // Opening makes it.
-  if (!fs.existsSync(leaseFile(directory))) return false;
-  const leases = openLocks(leaseFile(directory));
+  return leaseFiles(directory).some(hasLeases);
+}
+
+function hasLeases(file: string): boolean {
+  const leases = openLocks(file);
   try {
     return isAnyByteLocked(leases);
   } finally {

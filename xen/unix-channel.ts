@@ -27,6 +27,16 @@ export interface Limits {
   readonly answers: () => number;
   /** With so many bytes, which events come to without its asking, the connection is ended. */
   readonly most: number;
+  /** How fast packets are taken from it; as fast as they come without. */
+  readonly pace?: Pace;
+}
+
+/** How fast packets are taken, maybe from several peers together. */
+export interface Pace {
+  /** Whether one may be taken now. */
+  take(): boolean;
+  /** Calls back, once, when there may be one to take. */
+  wait(resume: () => void): void;
 }
 
 /** With how much on its way to a peer that answers the connection is ended. */
@@ -62,6 +72,8 @@ export class UnixChannel implements PacketChannel, Backlog {
   #wantsRoom = false;
   /** Nothing is read until the peer has read more of what it was sent. */
   #heldBack = false;
+  /** Nothing is read until its pace allows it. */
+  #isWaiting = false;
   #closed = false;
 
   /**
@@ -142,14 +154,28 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   /** Hands out what was received; false when the peer has to read first, or there is none any more. */
   #handOut(): boolean {
-    while (this.#incoming.length > 0 && this.#mayGoOn()) {
+    while (this.#incoming.length > 0 && this.#mayGoOn() && this.#mayTake()) {
       const [packet, fds] = this.#incoming.shift()!;
       this.onPacket(packet, fds);
     }
     if (this.#closed) return false;
     this.#heldBack = !this.#mayGoOn();
-    if (!this.#heldBack && this.#broken) throw this.#broken;
-    return !this.#heldBack;
+    if (this.#heldBack || this.#isWaiting) return false;
+    if (this.#broken) throw this.#broken;
+    return true;
+  }
+
+  #mayTake(): boolean {
+    const pace = this.#limits?.pace;
+    if (!pace) return true;
+    if (this.#isWaiting) return false;
+    if (pace.take()) return true;
+    this.#isWaiting = true;
+    pace.wait(() => {
+      this.#isWaiting = false;
+      this.#onReady();
+    });
+    return false;
   }
 
   #mayGoOn(): boolean {

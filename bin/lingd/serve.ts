@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type HandedSockets, takeHandedSockets } from '../../xen/lingd/activation.js';
 import { Lingd } from '../../xen/lingd/lingd.js';
 import type { Log, LogLevel } from '../../xen/lingd/log.js';
+import { PolicyError } from '../../xen/lingd/policy.js';
 import type { Quota } from '../../xen/xenstore/quota.js';
 import { isJournal, type LogFormat, openLog } from './log.js';
 import { ServiceManager } from './service-manager.js';
@@ -17,6 +18,8 @@ export interface ServeOptions {
   /** In milliseconds. */
   readonly linger: number;
   readonly quota: Partial<Quota>;
+  /** A file. */
+  readonly policy: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly lock: number | undefined;
@@ -45,11 +48,11 @@ export async function serve(options: ServeOptions): Promise<void> {
       else process.exit(0);
     });
   }
-  const fail = (message: string): never => {
+  const fail = (message: string, status = 1): never => {
     // Else lines of people's and machines' own would be mixed.
     if (logFormat === 'json' || isJournal()) log.error('cannot start', { why: message });
     else console.error(`lingd: ${message}`);
-    process.exit(1);
+    process.exit(status);
   };
   try {
     const sockets = takeHandedSockets(process.env, process.pid);
@@ -57,11 +60,14 @@ export async function serve(options: ServeOptions): Promise<void> {
     lingd = await start({ ...options, directory }, sockets, log, () => manager.status(statusLine));
     // Started on demand this is the normal end of a race; by hand it is worth a word.
     if (!lingd) return foreground || sockets ? fail(`another lingd serves ${directory}`) : undefined;
+    // Without a policy it ends whom it finds, as it does others.
+    const { policy, reloadPolicy } = lingd;
+    if (policy !== undefined) process.on('SIGHUP', reloadPolicy);
     if (foreground)
       console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
     manager.tell('READY=1', `STATUS=${statusLine()}`);
   } catch (error) {
-    fail((error as Error).message);
+    fail((error as Error).message, error instanceof PolicyError ? 2 : 1);
   }
 
   function statusLine(): string {
@@ -72,14 +78,17 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function start(
-  { directory, linger, quota, lock, foreground }: ServeOptions,
+  { directory, linger, quota, policy, lock, foreground }: ServeOptions,
   sockets: HandedSockets | undefined,
   log: Log,
   onChange: () => void,
 ): Promise<Lingd | undefined> {
   const patience = PATIENCE[sockets ? 'activated' : foreground ? 'foreground' : 'onDemand'];
   for (const deadline = Date.now() + patience; ; await sleep(RETRY)) {
-    const options = { directory, linger, quota, lock, sockets, log, onChange, version: packageVersion() };
+    const options = {
+      ...{ directory, linger, quota, policy, lock, sockets },
+      ...{ log, onChange, version: packageVersion() },
+    };
     const lingd = Lingd.start(options);
     if (lingd || Date.now() >= deadline) return lingd;
   }

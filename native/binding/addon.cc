@@ -53,6 +53,15 @@ void SendDatagram(const CallbackInfo& info) {
   guarded(info.Env(), [&] { return ling::sendDatagram(path, bytes.data, bytes.len); });
 }
 
+Napi::Value PeerCredentials(const CallbackInfo& info) {
+  const auto [uid, gid, pid] = guarded(info.Env(), [&] { return ling::peerCredentials(fdOf(info[0])); });
+  auto object = Napi::Object::New(info.Env());
+  object.Set("uid", uid);
+  object.Set("gid", gid);
+  object.Set("pid", pid);
+  return object;
+}
+
 Napi::Value LockDirectory(const CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
   return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::lockDirectory(path); }));
@@ -139,6 +148,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "connectUnix", ConnectUnix);
   defineFunction(exports, "adoptListener", AdoptListener);
   defineFunction(exports, "acceptUnix", AcceptUnix);
+  defineFunction(exports, "peerCredentials", PeerCredentials);
   defineFunction(exports, "sendWithFds", SendWithFds);
   defineFunction(exports, "receiveWithFds", ReceiveWithFds);
   defineFunction(exports, "sendDatagram", SendDatagram);

@@ -250,19 +250,16 @@ describe('a run directory', () => {
     expect(fs.readdirSync(box.rundir)).toEqual([]);
   });
 
-  test('of another user is refused', async () => {
+  test('of another user is no place for lingd', async () => {
     // Root's, or made so: whoever runs this test owns one of the two.
     const directory = process.getuid?.() === 0 ? box.rundir : '/root';
     if (directory === box.rundir) {
       fs.mkdirSync(box.rundir, { mode: 0o700 });
       fs.chownSync(box.rundir, 65534, 65534);
     }
-    const message = `${directory} belongs to another user`;
-    const refused = LinuxHypervisor.connect({ name: 'x', directory });
-    await expect(refused).rejects.toMatchObject({ code: 'ERR_RUN_DIRECTORY', message });
     expect(await runLingd('--foreground', '--rundir', directory)).toMatchObject({
       status: 1,
-      stderr: `lingd: ${message}\n`,
+      stderr: `lingd: ${directory} belongs to another user\n`,
     });
   });
 

@@ -22,6 +22,7 @@ import { makeDescriptors } from './descriptors.js';
 import { nameDomain, releaseDomain } from './domain-home.js';
 import type { EventChannels } from './event-channels.js';
 import type { GrantTable } from './grant-table.js';
+import type { User } from './users.js';
 
 interface Answer {
   readonly payload: Buffer;
@@ -36,6 +37,8 @@ const OK: Answer = { payload: Buffer.from('OK\0') };
 
 /** What lingd has for a domain that has connected. */
 export interface Surroundings {
+  /** Whose domain it is. */
+  readonly user: User;
   readonly channel: UnixChannel;
   readonly xenstore: XenstoreServer;
   readonly grants: GrantTable;
@@ -113,7 +116,7 @@ export class DomainConnection {
   /** Takes out of `fds` what it keeps. */
   #call(packet: Packet, fds: number[]): Answer {
     const { domid } = this;
-    const { grants, channels } = this.#lingd;
+    const { user, grants, channels } = this.#lingd;
     if (packet.type === HYPERCALL_HELLO) return this.#hello(packet.payload);
     if (packet.type === HYPERCALL_RESUME) throw new XenstoreError('EISCONN');
     const numbers = numbersOf(packet);
@@ -121,7 +124,9 @@ export class DomainConnection {
       case HYPERCALL_GRANT: {
         const [peer, count] = exactly(2, numbers);
         if (fds.length !== 1 || !isDomid(peer)) throw new XenstoreError('EINVAL');
-        return { payload: encodeNumbers(grants.grant(domid, peer, fds.pop() as number, count as number)) };
+        return {
+          payload: encodeNumbers(grants.grant(user, domid, peer, fds.pop() as number, count as number)),
+        };
       }
       case HYPERCALL_MAP:
         return this.#map(numbers);
@@ -131,12 +136,12 @@ export class DomainConnection {
       case HYPERCALL_ALLOC_CHANNEL: {
         const [peer] = exactly(1, numbers);
         if (!isDomid(peer)) throw new XenstoreError('EINVAL');
-        const { port, kick, wait } = channels.allocate(domid, peer);
+        const { port, kick, wait } = channels.allocate(user, domid, peer);
         return { payload: encodeNumbers(port), fds: [kick, wait] };
       }
       case HYPERCALL_BIND_CHANNEL: {
         const [remote, remotePort] = exactly(2, numbers);
-        const { port, kick, wait } = channels.bind(domid, remote as number, remotePort as number);
+        const { port, kick, wait } = channels.bind(user, domid, remote as number, remotePort as number);
         return { payload: encodeNumbers(port), fds: [kick, wait] };
       }
       case HYPERCALL_CLOSE_CHANNEL: {

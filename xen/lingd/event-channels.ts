@@ -2,6 +2,7 @@ import { closeFd, createEventFd, dupFd } from '../../native/index.js';
 import type { Domid } from '../hypervisor.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import { makeDescriptors } from './descriptors.js';
+import type { User } from './users.js';
 
 interface Channel {
   readonly peer: Domid;
@@ -14,22 +15,32 @@ export interface Doorbells {
   readonly wait: number;
 }
 
+interface Table {
+  /** Whose they are. */
+  readonly user: User;
+  readonly channels: Map<number, Channel>;
+  next: number;
+}
+
 const MOST_CHANNELS = 4096;
+/** Of a channel that is not bound. */
+const BELLS = 2;
 
 /** The event channels of every domain. An unbound one keeps two eventfds here, a bound one nothing. */
 export class EventChannels {
-  readonly #domains = new Map<Domid, { channels: Map<number, Channel>; next: number }>();
+  readonly #domains = new Map<Domid, Table>();
 
   /** `first` is the first port of each domain: another one for each lingd, as domains may remember older ones. */
   constructor(private readonly first: number) {}
 
-  /** An unbound channel that `peer` may bind. The descriptors are the caller's to close. */
-  allocate(owner: Domid, peer: Domid): { port: number } & Doorbells {
+  /** An unbound channel that `peer` may bind, of a domain of that user. The descriptors are the caller's to close. */
+  allocate(user: User, owner: Domid, peer: Domid): { port: number } & Doorbells {
     const channel: Channel = { peer, offer: undefined };
-    const port = this.#add(owner, channel);
+    const port = this.#add(user, owner, channel);
     try {
-      const offer = toDoorbells(makeDescriptors([createEventFd, createEventFd]));
-      channel.offer = offer;
+      user.take('descriptors', BELLS);
+      channel.offer = makeOffer(user);
+      const { offer } = channel;
       const own = makeDescriptors([() => dupFd(offer.wait), () => dupFd(offer.kick)]);
       return { port, ...toDoorbells(own) };
     } catch (error) {
@@ -39,26 +50,29 @@ export class EventChannels {
   }
 
   /** The other side of an unbound channel of `remote`, once. The descriptors are the caller's to close. */
-  bind(binder: Domid, remote: Domid, remotePort: number): { port: number } & Doorbells {
-    const channel = this.#domains.get(remote)?.channels.get(remotePort);
-    if (channel?.peer !== binder) throw new XenstoreError('EACCES');
+  bind(user: User, binder: Domid, remote: Domid, remotePort: number): { port: number } & Doorbells {
+    const table = this.#domains.get(remote);
+    const channel = table?.channels.get(remotePort);
+    if (!table || channel?.peer !== binder) throw new XenstoreError('EACCES');
     if (!channel.offer) throw new XenstoreError('EBUSY');
-    const port = this.#add(binder, { peer: remote, offer: undefined });
+    const port = this.#add(user, binder, { peer: remote, offer: undefined });
     const offer = channel.offer;
     channel.offer = undefined;
+    table.user.giveBack('descriptors', BELLS);
     return { port, ...offer };
   }
 
   close(owner: Domid, port: number): void {
-    const channels = this.#domains.get(owner)?.channels;
-    const channel = channels?.get(port);
-    if (!channels || !channel) throw new XenstoreError('ENOENT');
-    channels.delete(port);
-    withdraw(channel);
+    const table = this.#domains.get(owner);
+    const channel = table?.channels.get(port);
+    if (!table || !channel) throw new XenstoreError('ENOENT');
+    table.channels.delete(port);
+    withdraw(table.user, channel);
   }
 
   closeAllOf(owner: Domid): void {
-    for (const channel of this.#domains.get(owner)?.channels.values() ?? []) withdraw(channel);
+    const table = this.#domains.get(owner);
+    for (const channel of table?.channels.values() ?? []) withdraw((table as Table).user, channel);
     this.#domains.delete(owner);
   }
 
@@ -67,13 +81,14 @@ export class EventChannels {
     return this.#domains.get(owner)?.channels.size ?? 0;
   }
 
-  #add(owner: Domid, channel: Channel): number {
+  #add(user: User, owner: Domid, channel: Channel): number {
     let table = this.#domains.get(owner);
     if (!table) {
-      table = { channels: new Map(), next: 1 + this.first };
+      table = { user, channels: new Map(), next: 1 + this.first };
       this.#domains.set(owner, table);
     }
     if (table.channels.size >= MOST_CHANNELS) throw new XenstoreError('ENOSPC');
+    user.take('channels');
     const port = table.next++;
     table.channels.set(port, channel);
     return port;
@@ -84,8 +99,20 @@ function toDoorbells([kick, wait]: number[]): Doorbells {
   return { kick: kick as number, wait: wait as number };
 }
 
-function withdraw(channel: Channel): void {
+/** For two descriptors that the user has been counted; if they cannot be made, it is not any more. */
+function makeOffer(user: User): Doorbells {
+  try {
+    return toDoorbells(makeDescriptors([createEventFd, createEventFd]));
+  } catch (error) {
+    user.giveBack('descriptors', BELLS);
+    throw error;
+  }
+}
+
+function withdraw(user: User, channel: Channel): void {
+  user.giveBack('channels');
   if (!channel.offer) return;
+  user.giveBack('descriptors', BELLS);
   closeFd(channel.offer.kick);
   closeFd(channel.offer.wait);
 }

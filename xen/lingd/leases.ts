@@ -1,42 +1,61 @@
 /**
  * Who still is there, without a connection and without a lingd: each domain has a descriptor with a lock on its byte of
- * a file, and when the domain ends, in whatever way, the kernel takes both away.
+ * a file, and when the domain ends, in whatever way, the kernel takes both away. Who has one can lock any byte of the file:
+ * each user has a file for itself.
  */
 import fs from 'node:fs';
 import { closeFd, isByteLocked, lockByte, openLocks } from '../../native/index.js';
 import type { Domid } from '../hypervisor.js';
+import { leaseFile, leaseFiles } from '../run-directory.js';
 
 export class Leases {
-  readonly #file: string;
-  #fd: number;
+  readonly #directory: string;
+  /** By user. */
+  readonly #files = new Map<number, number>();
 
-  constructor(file: string) {
-    this.#file = file;
-    this.#fd = openLocks(file);
+  constructor(directory: string) {
+    this.#directory = directory;
   }
 
-  /** A descriptor for the domain to hold as long as it is there; undefined when it has one. The caller's to close. */
-  grant(domid: Domid): number | undefined {
-    const fd = openLocks(this.#file);
+  /** A descriptor for a domain of that user to hold as long as it is there; undefined when it has one. The caller's to close. */
+  grant(domid: Domid, uid: number): number | undefined {
+    const fd = openLocks(leaseFile(this.#directory, uid));
     if (lockByte(fd, domid)) return fd;
     closeFd(fd);
     return undefined;
   }
 
-  isHeld(domid: Domid): boolean {
-    return isByteLocked(this.#fd, domid);
+  isHeld(domid: Domid, uid: number): boolean {
+    return isByteLocked(this.#fileOf(uid), domid);
   }
 
   /** Those that there are count for nothing any more. */
   revokeAll(): void {
-    closeFd(this.#fd);
-    fs.rmSync(this.#file, { force: true });
-    this.#fd = openLocks(this.#file);
+    this.#closeAll();
+    this.#removeAll();
   }
 
   /** Unless others are to look for them, they go with this lingd. */
   close(keep: boolean): void {
-    closeFd(this.#fd);
-    if (!keep) fs.rmSync(this.#file, { force: true });
+    this.#closeAll();
+    if (!keep) this.#removeAll();
+  }
+
+  #fileOf(uid: number): number {
+    let fd = this.#files.get(uid);
+    if (fd === undefined) {
+      fd = openLocks(leaseFile(this.#directory, uid));
+      this.#files.set(uid, fd);
+    }
+    return fd;
+  }
+
+  #closeAll(): void {
+    for (const fd of this.#files.values()) closeFd(fd);
+    this.#files.clear();
+  }
+
+  #removeAll(): void {
+    for (const file of leaseFiles(this.#directory)) fs.rmSync(file, { force: true });
   }
 }

@@ -1,6 +1,6 @@
 /** What a lingd leaves to the next one if it ends before its domains: the Xenstore, and who the domains are. */
 import { DOMID_FIRST_RESERVED, type Domid } from '../hypervisor.js';
-import { leaseFile, stateFile } from '../run-directory.js';
+import { stateFile } from '../run-directory.js';
 import type { ControlCommands } from '../xenstore/control.js';
 import type { Quota } from '../xenstore/quota.js';
 import type { StoreRecord } from '../xenstore/record.js';
@@ -14,12 +14,16 @@ import { readState, StateFile, type StateHeader, type StateRecord } from './stat
 export interface LegacyOptions {
   readonly directory: string;
   readonly madeDirectory: boolean;
+  /** The absolute path of the file with the policy; `inherited` is that of the lingd before, if there was one. */
+  readonly policy: string | 'inherited' | undefined;
   readonly quota: Partial<Quota>;
   /** Whether what is in the directory is this lingd's still: somebody may have removed it, and others made it again. */
   readonly isOurs: () => boolean;
   readonly controls: ControlCommands;
   /** Also told what went wrong with it; lingd serves all the same. */
   readonly log: Log;
+  /** A domain is none any more. */
+  readonly onReleased: (domid: Domid) => void;
 }
 
 /** How often to look for domains that are expected and cannot come back any more, in milliseconds. */
@@ -38,7 +42,7 @@ export class Legacy {
   /** Takes over from a lingd that has ended before its domains, if there was one. Throws what the system throws. */
   constructor(options: LegacyOptions) {
     this.#options = options;
-    this.#leases = new Leases(leaseFile(options.directory));
+    this.#leases = new Leases(options.directory);
     this.#roster = this.#newRoster();
     this.#xenstore = this.#newXenstore();
     this.#header = this.#recover();
@@ -56,6 +60,16 @@ export class Legacy {
   /** Whether a lingd has made the run directory. */
   get madeDirectory(): boolean {
     return this.#header.madeDirectory;
+  }
+
+  /** The file with the policy. */
+  get policy(): string | undefined {
+    return this.#header.policy;
+  }
+
+  /** The domains that can come back, and whose they are. */
+  members(): Iterable<[domid: Domid, uid: number]> {
+    return this.#roster.members();
   }
 
   /** Whether no domain is expected back. */
@@ -91,7 +105,7 @@ export class Legacy {
   }
 
   #giveUp(domid: Domid): void {
-    const why = this.#leases.isHeld(domid) ? 'it has not come in time' : 'it has ended';
+    const why = this.#roster.isPresent(domid) ? 'it has not come in time' : 'it has ended';
     this.#options.log.info('domain given up', { domid, name: domainName(this.#xenstore, domid), why });
     releaseDomain(this.#xenstore, domid);
   }
@@ -124,10 +138,10 @@ export class Legacy {
     return undefined;
   }
 
-  /** A domain has said hello: by the secret it can come back, as long as it has the lease, a descriptor. */
-  join(domid: Domid): { secret: Buffer; lease: number | undefined } {
-    const lease = this.#leases.grant(domid);
-    const { record, secret } = this.#roster.join(domid);
+  /** A domain of that user has said hello: by the secret it can come back, as long as it has the lease, a descriptor. */
+  join(domid: Domid, uid: number): { secret: Buffer; lease: number | undefined } {
+    const lease = this.#leases.grant(domid, uid);
+    const { record, secret } = this.#roster.join(domid, uid);
     this.#state?.add(record);
     return { secret, lease };
   }
@@ -139,14 +153,14 @@ export class Legacy {
   }
 
   /** A domain is back: see {@link Roster.resume}. */
-  resume(domid: Domid, secret: Buffer): number[] {
-    return this.#roster.resume(domid, secret);
+  resume(domid: Domid, secret: Buffer, uid: number): number[] {
+    return this.#roster.resume(domid, secret, uid);
   }
 
   // ---- Taking over
 
   #recover(): StateHeader {
-    const { directory, madeDirectory, log } = this.#options;
+    const { directory, madeDirectory, policy, log } = this.#options;
     try {
       const found = readState(stateFile(directory));
       if (!found) return this.#beginAnew();
@@ -155,7 +169,11 @@ export class Legacy {
       const gone = this.#xenstore.introducedDomids().filter((domid) => !this.#roster.has(domid));
       for (const domid of [...gone, ...this.#roster.lost()]) this.#giveUp(domid);
       const { header } = found;
-      return { epoch: header.epoch + 1, madeDirectory: madeDirectory || header.madeDirectory };
+      return {
+        epoch: header.epoch + 1,
+        madeDirectory: madeDirectory || header.madeDirectory,
+        policy: policy === 'inherited' ? header.policy : policy,
+      };
     } catch (error) {
       log.warn(`${(error as Error).message}: domains of before cannot come back`);
       return this.#beginAnew();
@@ -168,7 +186,8 @@ export class Legacy {
     this.#lastDomid = 0;
     // Domains that nobody knows may have leases of numbers that others get.
     this.#leases.revokeAll();
-    return { epoch: 0, madeDirectory: this.#options.madeDirectory };
+    const { madeDirectory, policy } = this.#options;
+    return { epoch: 0, madeDirectory, policy: policy === 'inherited' ? undefined : policy };
   }
 
   #restore(record: StateRecord): void {
@@ -191,7 +210,7 @@ export class Legacy {
   }
 
   #newRoster(): Roster {
-    return new Roster((domid) => this.#leases.isHeld(domid));
+    return new Roster((domid, uid) => this.#leases.isHeld(domid, uid));
   }
 
   #newXenstore(): XenstoreServer {
@@ -204,7 +223,10 @@ export class Legacy {
 
   #onRecord(record: StoreRecord): void {
     if (record[0] === 'introduced') this.#lastDomid = record[1];
-    if (record[0] === 'released') this.#roster.leave(record[1]);
+    if (record[0] === 'released') {
+      this.#roster.leave(record[1]);
+      this.#options.onReleased(record[1]);
+    }
     this.#state?.add(record);
   }
 }

@@ -3,8 +3,9 @@
  * Xenstore. Packets between domains never pass through it.
  */
 import fs from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
+import { acceptUnix, type Credentials, closeFd, listenUnix, peerCredentials } from '../../native/index.js';
 import { type Watch, Watcher } from '../../native/watcher.js';
 import {
   decodeNumbers,
@@ -14,8 +15,15 @@ import {
   SECRET_BYTES,
 } from '../hypercall.js';
 import { type Domid, isDomid } from '../hypervisor.js';
-import { domainSocket, isStill, leaseFile, lockRunDirectory, xenstoreSocket } from '../run-directory.js';
-import { identify, isListenedOn, removeIfAmong } from '../socket-file.js';
+import {
+  domainSocket,
+  isStill,
+  leaseFiles,
+  lockRunDirectory,
+  openToOthers,
+  xenstoreSocket,
+} from '../run-directory.js';
+import { identify, isAmong, isListenedOn, removeIfAmong } from '../socket-file.js';
 import { sweepRunDirectory } from '../sweep.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
@@ -24,12 +32,14 @@ import type { XenstoreServer } from '../xenstore/server.js';
 import { type Packet, XS_ERROR } from '../xenstore/wire.js';
 import type { HandedSockets } from './activation.js';
 import { DomainConnection } from './domain-connection.js';
-import { domainName, makeHome } from './domain-home.js';
+import { domainName, makeHome, recordCredentials } from './domain-home.js';
 import { EventChannels } from './event-channels.js';
 import { GrantTable } from './grant-table.js';
 import { Legacy } from './legacy.js';
 import { type Log, NO_LOG } from './log.js';
+import { isMaster, Policy, PolicyError, readPolicy } from './policy.js';
 import { type LingdStatus, type StatusSource, statusControls } from './status.js';
+import { type User, Users } from './users.js';
 
 /** How long whoever started this may take to connect, in milliseconds. */
 const FIRST_CLIENT = 2000;
@@ -40,7 +50,9 @@ export interface LingdOptions {
   readonly linger: number;
   /** What a domain may use up of the Xenstore, where it differs from {@link QUOTA}. */
   readonly quota?: Partial<Quota>;
-  /** The lock on the directory, from whoever has it and starts this. */
+  /** The file that says which other users may become domains, and what each user may have. Without: none. */
+  readonly policy?: string;
+  /** The lock on the directory, from whoever has it and starts this: a domain, which knows of no policy. */
   readonly lock?: number;
   /** Sockets to serve instead of own ones in the directory; taken over. */
   readonly sockets?: HandedSockets;
@@ -73,6 +85,8 @@ const MOST_UNSENT = 16 * 1024 * 1024;
 const LAST_LOOK = 1000;
 const LOOK_AGAIN = 20;
 
+/** After so many newcomers the others get a turn. */
+const ACCEPTED_AT_ONCE = 32;
 const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
 /** After how many milliseconds to try again. */
 const ACCEPT_AGAIN = 50;
@@ -82,13 +96,20 @@ const REFERENCES_OF_EPOCH = 2 ** 20;
 const EPOCHS = 2048;
 
 /** With what a request is refused that would use up too much. */
-const TOO_MUCH: ReadonlySet<string> = new Set(['ENOSPC', 'E2BIG', 'ENOMEM']);
+const TOO_MUCH: ReadonlySet<string> = new Set(['ENOSPC', 'E2BIG', 'ENOMEM', 'EDQUOT']);
 /** With what a client's end is told that has ended just so. */
 const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET']);
 
 /** Somebody else listens where this lingd would. */
 export class ListenerError extends Error {
   readonly code = 'ERR_LINGD_LISTENER';
+}
+
+/** Who has connected to `domain`. */
+interface Visitor {
+  readonly channel: UnixChannel;
+  readonly user: User;
+  readonly credentials: Credentials;
 }
 
 export class Lingd {
@@ -102,7 +123,10 @@ export class Lingd {
   readonly #listeners: { fd: number; watch: Watch }[] = [];
   readonly #grants: GrantTable;
   readonly #channels: EventChannels;
+  readonly #users = new Users();
   readonly #domains = new Map<Domid, DomainConnection>();
+  /** Whose the domains are, also those that are expected back. */
+  readonly #owners = new Map<Domid, User>();
   readonly #connections = new Set<UnixChannel>();
   /** As of socket-file.ts: those that are to be removed. */
   readonly #ownSockets: string[] = [];
@@ -111,9 +135,13 @@ export class Lingd {
   #idle: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
-  /** Serves a run directory; undefined when another lingd serves it already. Throws what the system throws. */
+  /**
+   * Serves a run directory; undefined when another lingd serves it already. Throws what the system throws, or PolicyError.
+   */
   static start(options: LingdOptions): Lingd | undefined {
-    const { directory, lock } = options;
+    const { directory, lock, policy } = options;
+    // Before anything is made.
+    if (policy !== undefined) readPolicy(policy);
     const locked = lock === undefined ? lockRunDirectory(directory) : { lock, made: false };
     return locked && Lingd.#serve(options, locked.lock, locked.made);
   }
@@ -124,7 +152,7 @@ export class Lingd {
     } catch (error) {
       closeFd(lock);
       if (madeDirectory) {
-        fs.rmSync(leaseFile(options.directory), { force: true });
+        for (const file of leaseFiles(options.directory)) fs.rmSync(file, { force: true });
         removeIfEmpty(options.directory);
       }
       throw error;
@@ -141,20 +169,28 @@ export class Lingd {
     const quota = { ...QUOTA, ...options.quota };
     const controls = statusControls(this.#statusSource());
     const isOurs = (): boolean => isStill(directory, lock);
-    this.#legacy = new Legacy({ directory, madeDirectory, quota, controls, isOurs, log });
+    this.#legacy = new Legacy({
+      ...{ directory, madeDirectory, quota, controls, isOurs, log },
+      policy: policyOf(options),
+      onReleased: (domid) => this.#disown(domid),
+    });
     this.#xenstore = this.#legacy.xenstore;
     const first = (this.#legacy.epoch % EPOCHS) * REFERENCES_OF_EPOCH;
     this.#grants = new GrantTable(first);
     this.#channels = new EventChannels(first);
     this.#xenstore.mkdir('/local/domain');
     this.#xenstore.setPerms('/local/domain', ['r0']);
-    const any = { bytes: MUCH_UNSENT, answers: () => Number.POSITIVE_INFINITY, most: MOST_UNSENT };
-    const few = { ...any, answers: () => this.#xenstore.quota.outstanding, most: Number.POSITIVE_INFINITY };
     const [socket, domain] = sockets
       ? [sockets.socket, sockets.domain]
       : [this.#bind(xenstoreSocket(directory)), this.#bind(domainSocket(directory))];
-    this.#listen(socket, any, (channel) => this.#connectTool(channel));
-    this.#listen(domain, few, (channel) => this.#connectDomain(channel));
+    this.#listen(socket, (fd) => this.#connectTool(fd));
+    this.#listen(domain, (fd) => this.#connectDomain(fd));
+    for (const [domid, uid] of this.#legacy.members()) {
+      const user = this.#users.of(uid);
+      user.count('domains');
+      this.#owners.set(domid, user);
+    }
+    this.#obey(this.#firstPolicy());
     this.#legacy.begin(this.#ownSockets, () => this.#armIdle());
     log.info('serving', {
       ...{ directory, version: options.version },
@@ -176,6 +212,23 @@ export class Lingd {
       awaited: this.#legacy.awaited,
     };
   }
+
+  /** The file with the policy. */
+  get policy(): string | undefined {
+    return this.#legacy.policy;
+  }
+
+  /** Reads the policy again; one that is bad changes nothing, but is told of. */
+  readonly reloadPolicy = (): void => {
+    if (this.policy === undefined || this.#stopping) return;
+    try {
+      this.#obey(readPolicy(this.policy));
+      this.#log.info('policy read again');
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      this.#log.warn(`${error.message}: the policy of before goes on`);
+    }
+  };
 
   /**
    * Ends every connection and removes what lingd has made in the file system; but what it remembers stays there for the
@@ -234,37 +287,49 @@ export class Lingd {
     return fd;
   }
 
-  #listen(fd: number, limits: Limits, connect: (channel: UnixChannel) => void): void {
+  #listen(fd: number, connect: (fd: number) => void): void {
     const watch = this.#watcher.watch(fd, () => {
       watch.arm();
-      this.#accept(fd, limits, connect);
+      this.#accept(fd, connect);
     });
     watch.arm();
     this.#listeners.push({ fd, watch });
   }
 
-  #accept(listener: number, limits: Limits, connect: (channel: UnixChannel) => void): void {
+  #accept(listener: number, connect: (fd: number) => void): void {
     if (this.#stopping) return;
     try {
-      for (let client = acceptUnix(listener); client !== -1; client = acceptUnix(listener)) {
+      for (let accepted = 0; accepted < ACCEPTED_AT_ONCE; accepted++) {
+        const client = acceptUnix(listener);
+        if (client === -1) return;
         this.#outOfDescriptors = false;
-        const channel = new UnixChannel(this.#watcher, client, limits);
-        channel.beforeSending = () => this.#legacy.flush();
-        this.#connections.add(channel);
-        clearTimeout(this.#idle);
-        connect(channel);
-        channel.start();
+        connect(client);
       }
+      setImmediate(() => this.#accept(listener, connect));
     } catch (error) {
       if (!OUT_OF_DESCRIPTORS.has((error as NodeJS.ErrnoException).code)) throw error;
       this.#sayOutOfDescriptors();
       // Whoever waits is served as soon as somebody has left.
-      setTimeout(() => this.#accept(listener, limits, connect), ACCEPT_AGAIN).unref();
+      setTimeout(() => this.#accept(listener, connect), ACCEPT_AGAIN).unref();
     }
   }
 
-  /** A client of the classic socket is a part of domain 0, as on Xen. */
-  #connectTool(channel: UnixChannel): void {
+  #channel(fd: number, limits: Limits): UnixChannel {
+    const channel = new UnixChannel(this.#watcher, fd, limits);
+    channel.beforeSending = () => this.#legacy.flush();
+    this.#connections.add(channel);
+    clearTimeout(this.#idle);
+    return channel;
+  }
+
+  /** A client of the classic socket is a part of domain 0, as on Xen: nobody's but lingd's own user's and root's. */
+  #connectTool(fd: number): void {
+    if (!isMaster(peerCredentials(fd).uid)) return closeFd(fd);
+    const channel = this.#channel(fd, {
+      bytes: MUCH_UNSENT,
+      answers: () => Number.POSITIVE_INFINITY,
+      most: MOST_UNSENT,
+    });
     const connection = this.#xenstore.connect({
       domid: 0,
       privileged: true,
@@ -283,65 +348,87 @@ export class Lingd {
       this.#log.debug('tool gone');
       this.#sayCutOff(error);
     };
+    channel.start();
   }
 
   /** Whether it is a new domain, or one that comes back, its first words say. */
-  #connectDomain(channel: UnixChannel): void {
+  #connectDomain(fd: number): void {
+    const credentials = peerCredentials(fd);
+    const user = this.#users.of(credentials.uid);
+    if (!user.tryToTake('connections')) return closeFd(fd);
+    const channel = this.#channel(fd, {
+      bytes: MUCH_UNSENT,
+      answers: () => this.#xenstore.quota.outstanding,
+      most: Number.POSITIVE_INFINITY,
+      pace: user.pace,
+    });
+    const visitor = { channel, user, credentials };
     channel.onClose = (error) => {
-      this.#forget(channel);
+      this.#leave(visitor);
       this.#sayCutOff(error);
     };
     channel.onPacket = (packet, fds) => {
       this.#requests++;
-      const domain = packet.type === HYPERCALL_RESUME ? undefined : this.#admit(channel);
-      if (domain && packet.type !== HYPERCALL_HELLO) this.#log.info('guest joined', { domid: domain.domid });
+      const domain = packet.type === HYPERCALL_RESUME ? undefined : this.#admit(visitor, packet);
+      if (domain && packet.type !== HYPERCALL_HELLO)
+        this.#log.info('guest joined', { domid: domain.domid, uid: user.uid });
       if (domain) return domain.handle(packet, fds);
       fds.forEach(closeFd);
-      if (packet.type === HYPERCALL_RESUME) this.#resume(channel, packet);
+      if (packet.type === HYPERCALL_RESUME) this.#resume(visitor, packet);
     };
+    channel.start();
   }
 
-  #admit(channel: UnixChannel): DomainConnection | undefined {
-    const domid = this.#legacy.nextDomid();
-    if (domid === undefined) {
-      this.#log.warn('domain refused', { why: 'there is no domid left' });
+  /** As a new domain; or it hears why not, and has to leave. */
+  #admit(visitor: Visitor, packet: Packet): DomainConnection | undefined {
+    const { channel, user, credentials } = visitor;
+    try {
+      if (user.limits.domains === 0) throw new XenstoreError('EACCES', 'its user is not let in');
+      const domid = this.#legacy.nextDomid();
+      if (domid === undefined) throw new XenstoreError('ENOSPC', 'there is no domid left');
+      user.take('domains');
+      this.#owners.set(domid, user);
+      const domain = this.#connect(visitor, domid);
+      makeHome(this.#xenstore, domid, credentials);
+      this.#options.onChange?.();
+      return domain;
+    } catch (error) {
+      this.#refuse(visitor, packet, error);
       channel.close();
-      this.#forget(channel);
+      this.#leave(visitor);
       return undefined;
     }
-    const domain = this.#connect(channel, domid);
-    makeHome(this.#xenstore, domid);
-    this.#options.onChange?.();
-    return domain;
   }
 
-  #resume(channel: UnixChannel, packet: Packet): void {
+  #resume(visitor: Visitor, packet: Packet): void {
+    const { channel, credentials } = visitor;
     const [domid] = decodeNumbers(packet.payload) ?? [];
     try {
       if (!isDomid(domid) || packet.payload.length !== 4 + SECRET_BYTES) throw new XenstoreError('EINVAL');
-      const done = this.#legacy.resume(domid, packet.payload.subarray(4));
-      this.#connect(channel, domid);
+      const done = this.#legacy.resume(domid, packet.payload.subarray(4), credentials.uid);
+      this.#connect(visitor, domid);
+      recordCredentials(this.#xenstore, domid, credentials);
       channel.send({ ...packet, payload: encodeNumbers(domid, ...done) });
       this.#log.info('domain returned', { domid, name: domainName(this.#xenstore, domid) });
       this.#options.onChange?.();
     } catch (error) {
-      if (!(error instanceof XenstoreError)) throw error;
-      this.#log.warn('domain refused', { domid, why: `it is not the one to return: ${error.code}` });
-      channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${error.code}\0`) });
+      this.#refuse(visitor, packet, error, domid);
     }
   }
 
-  #connect(channel: UnixChannel, domid: Domid): DomainConnection {
+  #connect(visitor: Visitor, domid: Domid): DomainConnection {
+    const { channel, user } = visitor;
     const end = (why: string): void => {
       const seconds = (Date.now() - domain.since) / 1000;
       this.#log.info('domain left', { domid, name: domainName(this.#xenstore, domid), seconds, why });
       this.#domains.delete(domid);
       domain.end();
-      this.#forget(channel);
+      this.#leave(visitor);
       this.#options.onChange?.();
     };
     const domain = new DomainConnection(domid, {
       channel,
+      user,
       xenstore: this.#xenstore,
       grants: this.#grants,
       channels: this.#channels,
@@ -352,8 +439,8 @@ export class Lingd {
           end('domain 0 has released it');
         }),
       onHello: (name) => {
-        const membership = this.#legacy.join(domid);
-        this.#log.info('domain joined', { domid, name });
+        const membership = this.#legacy.join(domid, user.uid);
+        this.#log.info('domain joined', { domid, name, uid: user.uid });
         return membership;
       },
       onChange: (request) => this.#legacy.did(domid, request),
@@ -380,6 +467,45 @@ export class Lingd {
     this.#outOfDescriptors = true;
   }
 
+  /** Says why it cannot be a domain, or that one: anything but a refusal is a fault in lingd. */
+  #refuse({ channel, user }: Visitor, packet: Packet, error: unknown, domid?: Domid): void {
+    if (!(error instanceof XenstoreError)) throw error;
+    const { uid } = user;
+    const isNews = isMaster(uid) || user.isNewsToRefuse();
+    const why =
+      packet.type === HYPERCALL_RESUME ? `it is not the one to return: ${error.code}` : error.message;
+    this.#log[isNews ? 'warn' : 'debug']('domain refused', { domid, uid, why });
+    channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${error.code}\0`) });
+  }
+
+  #leave({ channel, user }: Visitor): void {
+    user.giveBack('connections');
+    this.#forget(channel);
+  }
+
+  #disown(domid: Domid): void {
+    this.#owners.get(domid)?.giveBack('domains');
+    this.#owners.delete(domid);
+  }
+
+  #firstPolicy(): Policy {
+    try {
+      return this.policy === undefined ? new Policy() : readPolicy(this.policy);
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      this.#log.warn(`${error.message}: nobody but its own user is let in`);
+      return new Policy();
+    }
+  }
+
+  #obey(policy: Policy): void {
+    this.#users.obey(policy);
+    const { directory, sockets } = this.#options;
+    // Those of a service manager have the modes that it gives them.
+    if (sockets || !isAmong(domainSocket(directory), this.#ownSockets)) return;
+    openToOthers(directory, policy.admitsOthers, this.#legacy.madeDirectory);
+  }
+
   #forget(channel: UnixChannel): void {
     this.#connections.delete(channel);
     this.#armIdle();
@@ -396,6 +522,12 @@ export class Lingd {
 
 function isCutOff(error: Error | undefined): error is Error {
   return error !== undefined && !GONE.has((error as NodeJS.ErrnoException).code);
+}
+
+/** Who is started by a domain goes on with the policy of the one before. */
+function policyOf({ policy, lock }: LingdOptions): string | undefined {
+  if (policy !== undefined) return path.resolve(policy);
+  return lock === undefined ? undefined : 'inherited';
 }
 
 function removeIfEmpty(directory: string): void {

@@ -8,12 +8,13 @@ import type { Domid } from '../hypervisor.js';
 import { XenstoreError } from '../xenstore/errors.js';
 
 export type RosterRecord =
-  /** What the secret is known by, as base64. */
-  | [kind: 'joined', domid: Domid, secretHash: string]
+  /** What the secret is known by, as base64, and whose the domain is; older lingds had none but their own user's. */
+  | [kind: 'joined', domid: Domid, secretHash: string, uid?: number]
   /** The numbers of requests of the domain that have changed something. */
   | [kind: 'done', domid: Domid, requests: readonly number[]];
 
 interface Member {
+  readonly uid: number;
   readonly secretHash: Buffer;
   /** The last requests that have changed something, for it may not have got their answers. */
   done: number[];
@@ -29,17 +30,28 @@ const MOST_DONE = 1000;
 export class Roster {
   readonly #members = new Map<Domid, Member>();
 
-  /** `isThere` says whether a domain has not ended, also while it has no connection. */
-  constructor(private readonly isThere: (domid: Domid) => boolean) {}
+  /** `isThere` says whether a domain of that user has not ended, also while it has no connection. */
+  constructor(private readonly isThere: (domid: Domid, uid: number) => boolean) {}
 
   has(domid: Domid): boolean {
     return this.#members.has(domid);
   }
 
-  /** A domain has joined, or wants another secret. What to remember of it, and its secret, which nobody remembers. */
-  join(domid: Domid): { record: RosterRecord; secret: Buffer } {
+  /** Whether a domain has not ended. */
+  isPresent(domid: Domid): boolean {
+    const member = this.#members.get(domid);
+    return member !== undefined && this.isThere(domid, member.uid);
+  }
+
+  /** The domains, and whose they are. */
+  *members(): Generator<[domid: Domid, uid: number]> {
+    for (const [domid, { uid }] of this.#members) yield [domid, uid];
+  }
+
+  /** A domain of that user has joined, or wants another secret. What to remember of it, and its secret, which nobody remembers. */
+  join(domid: Domid, uid: number): { record: RosterRecord; secret: Buffer } {
     const secret = randomBytes(SECRET_BYTES);
-    const member = { secretHash: hash(secret), done: [], expected: undefined };
+    const member = { uid, secretHash: hash(secret), done: [], expected: undefined };
     this.#members.set(domid, member);
     return { record: toRecord(domid, member), secret };
   }
@@ -62,17 +74,18 @@ export class Roster {
       return;
     }
     const secretHash = Buffer.from(record[2], 'base64');
-    this.#members.set(domid, { secretHash, done: [], expected: Date.now() + PATIENCE });
+    const uid = record[3] ?? (process.geteuid?.() as number);
+    this.#members.set(domid, { uid, secretHash, done: [], expected: Date.now() + PATIENCE });
   }
 
   /**
    * A domain is back; answers which of its last requests have changed something. `ENOENT`: none of that domid is known, it
-   * may have been waited for in vain. `EACCES`: that is not its secret. `EBUSY`: it is here.
+   * may have been waited for in vain. `EACCES`: that is not its secret, or not its user. `EBUSY`: it is here.
    */
-  resume(domid: Domid, secret: Buffer): number[] {
+  resume(domid: Domid, secret: Buffer, uid: number): number[] {
     const member = this.#members.get(domid);
     if (!member) throw new XenstoreError('ENOENT');
-    if (!isEqual(hash(secret), member.secretHash)) throw new XenstoreError('EACCES');
+    if (!isEqual(hash(secret), member.secretHash) || uid !== member.uid) throw new XenstoreError('EACCES');
     if (member.expected === undefined) throw new XenstoreError('EBUSY');
     member.expected = undefined;
     return member.done.slice(-MOST_DONE);
@@ -96,13 +109,16 @@ export class Roster {
   lost(): Domid[] {
     const now = Date.now();
     return [...this.#members]
-      .filter(([domid, { expected }]) => expected !== undefined && (expected <= now || !this.isThere(domid)))
+      .filter(
+        ([domid, { expected, uid }]) =>
+          expected !== undefined && (expected <= now || !this.isThere(domid, uid)),
+      )
       .map(([domid]) => domid);
   }
 
   /** Whether any domain could come back if lingd ended now. */
   get hasSurvivors(): boolean {
-    return [...this.#members.keys()].some((domid) => this.isThere(domid));
+    return [...this.members()].some(([domid]) => this.isPresent(domid));
   }
 
   *records(): Generator<RosterRecord> {
@@ -113,8 +129,8 @@ export class Roster {
   }
 }
 
-function toRecord(domid: Domid, { secretHash }: Member): RosterRecord {
-  return ['joined', domid, secretHash.toString('base64')];
+function toRecord(domid: Domid, { secretHash, uid }: Member): RosterRecord {
+  return ['joined', domid, secretHash.toString('base64'), uid];
 }
 
 function isEqual(one: Buffer, other: Buffer): boolean {

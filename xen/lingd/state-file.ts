@@ -3,7 +3,7 @@
  *
  *     ["lingd",1,{"epoch":0,"madeDirectory":true, ...}]    first of all: StateHeader
  *     [["introduced",2],["node","/local/domain/2",...]]    what has happened to the Xenstore: StoreRecord
- *     [["joined",2,"cCY2..."]]                             who the domains are: RosterRecord
+ *     [["joined",2,"cCY2...",1000]]                        who the domains are: RosterRecord
  *     [["node","/a","1",["n2"]],["done",2,[17]]]
  *     [["lastDomid",7]]                                    so that 8 will be next
  *
@@ -25,6 +25,8 @@ export interface StateHeader {
   readonly madeDirectory: boolean;
   /** Which sockets the lingd has made, as of `socket-file.ts`; none of a service manager's. */
   readonly sockets?: readonly string[];
+  /** The file with the policy, if there is one: who is started by a domain after a crash has to know it. */
+  readonly policy?: string;
 }
 
 export type StateRecord = StoreRecord | RosterRecord | [kind: 'lastDomid', domid: Domid];
@@ -173,11 +175,12 @@ function removeFile(file: string): void {
 
 function isHeader(value: unknown): value is [string, number, StateHeader] {
   if (!Array.isArray(value) || value[0] !== 'lingd' || value[1] !== VERSION) return false;
-  const { epoch, madeDirectory, sockets = [] } = Object(value[2]) as Partial<StateHeader>;
+  const { epoch, madeDirectory, policy, sockets = [] } = Object(value[2]) as Partial<StateHeader>;
   return (
     Number.isSafeInteger(epoch) &&
     (epoch as number) >= 0 &&
     typeof madeDirectory === 'boolean' &&
+    (policy === undefined || isString(policy)) &&
     areStrings(sockets)
   );
 }
@@ -191,7 +194,7 @@ const SHAPES: Readonly<Record<StateRecord[0], readonly ((part: unknown) => boole
   removed: [isString],
   special: [isString, areStrings],
   quota: [isQuota],
-  joined: [isDomid, isString],
+  joined: [isDomid, isString, isUidOrNone],
   done: [isDomid, areNumbers],
   lastDomid: [isDomid],
 };
@@ -199,11 +202,15 @@ const SHAPES: Readonly<Record<StateRecord[0], readonly ((part: unknown) => boole
 function isRecord(value: unknown): value is StateRecord {
   if (!Array.isArray(value) || !Object.hasOwn(SHAPES, String(value[0]))) return false;
   const shape = SHAPES[value[0] as StateRecord[0]];
-  return value.length === shape.length + 1 && shape.every((is, i) => is(value[i + 1]));
+  return value.length <= shape.length + 1 && shape.every((is, i) => is(value[i + 1]));
 }
 
 function isString(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+function isUidOrNone(value: unknown): boolean {
+  return value === undefined || (Number.isInteger(value) && (value as number) >= 0);
 }
 
 function isQuota(value: unknown): boolean {

@@ -24,6 +24,7 @@ export const ERROR_MEANINGS: Readonly<Record<string, string>> = {
   EEXIST: 'this watch is registered already',
   EISDIR: 'is a directory',
   ENOENT: 'no such node, watch, transaction or domain',
+  EDQUOT: 'the user has as many as it may',
   ENOMEM: 'out of memory',
   ENOSPC: 'quota exceeded',
   EIO: 'input or output error',
