@@ -321,7 +321,7 @@ export function errorOf({ type, payload }: wire.Packet, asked: number): Xenstore
   if (type !== wire.XS_ERROR) {
     return new wire.XenstoreProtocolError(`a request of type ${asked} was answered with type ${type}`);
   }
-  return new XenstoreError(wire.splitStrings(payload)[0] ?? 'EIO');
+  return new XenstoreError(wire.splitStrings(payload)[0] || 'EIO');
 }
 
 /** Xen's oxenstored does not answer a request of no payload until it has got more bytes: then one NUL goes. */

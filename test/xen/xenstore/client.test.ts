@@ -273,6 +273,13 @@ describe('a client with a scripted server', () => {
     },
   );
 
+  test.each(['', '\0', 'ENOENT'])('an error answer %j, which names none, is EIO', async (payload) => {
+    const channel = new MemoryChannel();
+    const read = new XenstoreClient(channel).read('/a');
+    channel.deliver([{ ...channel.sent[0]!, type: XS_ERROR, payload: Buffer.from(payload) }]);
+    await expect(read).rejects.toEqual(code('EIO'));
+  });
+
   test('an answer of another type is a protocol error; one to no request is let pass', async () => {
     const channel = new MemoryChannel();
     const read = new XenstoreClient(channel).read('/a');
