@@ -34,6 +34,13 @@ export class Box {
     return program;
   }
 
+  /** The same as another user. */
+  runAs<A extends unknown[]>(uid: number, body: (world: World, ...args: A) => unknown, ...args: A): Program {
+    const program = Program.runAs(uid, this.rundir, body, ...args);
+    this.#programs.push(program);
+    return program;
+  }
+
   /** A plain Xenstore client: on `socket` a part of domain 0, on `domain` a guest. */
   client(name: 'socket' | 'domain'): XenstoreClient {
     const { client, close } = connectClient(path.join(this.rundir, name));

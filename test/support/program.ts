@@ -28,7 +28,17 @@ export class Program {
     return new Program(rundir, body.toString(), args);
   }
 
-  private constructor(rundir: string, source: string, args: unknown[]) {
+  /** As another user, which only root can become. */
+  static runAs<A extends unknown[]>(
+    uid: number,
+    rundir: string,
+    body: (world: World, ...args: A) => unknown,
+    ...args: A
+  ): Program {
+    return new Program(rundir, body.toString(), args, uid);
+  }
+
+  private constructor(rundir: string, source: string, args: unknown[], uid?: number) {
     this.#child = fork(path.join(__dirname, 'run-program.js'), {
       env: { ...process.env, XENSTORED_RUNDIR: rundir },
       execArgv: [],
@@ -50,7 +60,7 @@ export class Program {
         resolve();
       });
     });
-    this.#child.send({ source, args });
+    this.#child.send({ source, args, uid });
   }
 
   get pid(): number {

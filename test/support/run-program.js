@@ -6,7 +6,8 @@ let wake = () => {};
 const abandoned = () => process.exit(1);
 process.once('disconnect', abandoned);
 
-process.once('message', async ({ source, args }) => {
+process.once('message', async ({ source, args, uid }) => {
+  if (uid !== undefined) become(uid);
   process.on('message', (message) => {
     heard.push(message);
     wake();
@@ -23,6 +24,13 @@ process.once('message', async ({ source, args }) => {
   process.off('disconnect', abandoned);
   process.disconnect();
 });
+
+/** Root becomes that user, for good. */
+function become(uid) {
+  process.setgroups([]);
+  process.setgid(uid);
+  process.setuid(uid);
+}
 
 async function listen() {
   while (heard.length === 0) {

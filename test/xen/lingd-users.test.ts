@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeNumbers, HYPERCALL_HELLO, HYPERCALL_RESUME, SECRET_BYTES } from '#xen/hypercall';
 import { XS_READ } from '#xen/xenstore/wire';
 import { assertOtherUsers, asUser, USERS } from '../support/as-user';
@@ -189,6 +190,175 @@ describe.each(OWNERS)('at a lingd of %s', (_who, owner) => {
     for (const client of silent) client.close();
     await eventually(async () => join(USERS.refused), 'EACCES');
   });
+});
+
+/** A domain in an OS process of that user: says its domid, or why it is none, and what becomes of it. */
+function domainOf(uid: number) {
+  return box.runAs(uid, async ({ ling, say, listen }) => {
+    try {
+      const domain = await ling.boot();
+      domain.on('reconnected', () => say('reconnected'));
+      domain.on('disconnected', ({ message }) => say(message));
+      say(domain.domid);
+      await listen();
+      await domain.stop();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      say(`${code}: ${message}`);
+    }
+  });
+}
+
+describe('a program of another user', () => {
+  test('boots, and opens tubes to others, where it is let in; else it says why it cannot', async () => {
+    writePolicy(POLICY);
+    await start(USERS.owner);
+    const acceptor = box.runAs(USERS.owner, async ({ ling, say, listen }) => {
+      const domain = await ling.boot();
+      say(domain.domid);
+      await domain.run(async (self) => {
+        const tube = ling.ok(await ling.tube.accept(self));
+        const [, [, data]] = await self.receive(ling.isData(tube));
+        say(String(data));
+      });
+      await listen();
+      await domain.stop();
+    });
+    const domid = await acceptor.hear<number>();
+    const opener = box.runAs(
+      USERS.allowed,
+      async ({ ling, listen }, peer) => {
+        const domain = await ling.boot();
+        await domain.run(async (self) => {
+          const tube = ling.ok(await ling.tube.open(self, peer, 0));
+          self.port_command(tube, 'from another user');
+        });
+        await listen();
+        await domain.stop();
+      },
+      domid,
+    );
+    expect(await acceptor.hear()).toBe('from another user');
+    expect(await domainOf(USERS.refused).hear()).toBe(
+      `EACCES: EACCES: user ${USERS.refused} may not become a domain, says the policy of the lingd in ${box.rundir}`,
+    );
+    const full = domainOf(USERS.full);
+    expect(await full.hear()).toEqual(expect.any(Number));
+    expect(await domainOf(USERS.full).hear()).toBe(
+      `EDQUOT: EDQUOT: user ${USERS.full} has as many domains as it may, says the policy of the lingd in ${box.rundir}`,
+    );
+    const programs = [acceptor, opener, full];
+    for (const program of programs) program.tell('stop');
+    expect(await Promise.all(programs.map((program) => program.end()))).toEqual([0, 0, 0]);
+  });
+
+  test('starts no lingd for its user, removes nothing, and is back when there is one again', async () => {
+    writePolicy(POLICY);
+    await start(USERS.owner);
+    const program = domainOf(USERS.allowed);
+    expect(await program.hear()).toBe(1);
+    await stop('SIGKILL');
+    await sleep(500);
+    const left = fs.readdirSync(box.rundir).sort();
+    expect(left).toEqual(['domain', `lingd.leases.${USERS.allowed}`, 'lingd.state', 'socket']);
+    // Nor does one that is new, also of root.
+    for (const uid of [USERS.allowed, 0])
+      expect(await domainOf(uid).hear()).toBe(
+        `ERR_LINGD_START: no lingd serves ${box.rundir}, which belongs to ${USERS.owner}: its user has to start it`,
+      );
+    expect(fs.readdirSync(box.rundir).sort()).toEqual(left);
+    await start(USERS.owner);
+    expect(await program.hear()).toBe('reconnected');
+    program.tell('stop');
+    expect(await program.end()).toBe(0);
+    expect(fs.readdirSync(box.rundir)).toContain('lingd.state');
+  });
+
+  test('is told where nobody is let in', async () => {
+    await start(USERS.owner, []);
+    fs.chmodSync(box.rundir, 0o711);
+    expect(await domainOf(USERS.allowed).hear()).toBe(
+      `ERR_LINGD_START: ${box.rundir} belongs to ${USERS.owner}, whose lingd has no policy that lets others in`,
+    );
+  });
+
+  test('is let in again by the lingd that a domain has started after a crash: it has the same policy', async () => {
+    writePolicy(POLICY);
+    await start(0);
+    const [own, others] = [domainOf(0), domainOf(USERS.allowed)];
+    expect([await own.hear(), await others.hear()].sort()).toEqual([1, 2]);
+    await stop('SIGKILL');
+    expect([await own.hear(), await others.hear()]).toEqual(['reconnected', 'reconnected']);
+    expect(name(await join(USERS.full))).toBe('joined');
+    expect(await join(USERS.full)).toBe('EDQUOT');
+    expect(await join(USERS.refused)).toBe('EACCES');
+  });
+});
+
+describe('a run directory of another user', () => {
+  const trusted = `ERR_LINGD_START: no lingd serves .*, which belongs to ${USERS.owner}`;
+  const refused = 'ERR_RUN_DIRECTORY: .* belongs to another user';
+  test.each([
+    ['below one of root', 0, 0o755, trusted],
+    ['below one of root where all may write', 0, 0o777, refused],
+    ['below one of root where all may write, but only remove their own', 0, 0o1777, refused],
+    ['below one of root where a group may write', 0, 0o775, refused],
+    ['below its own', USERS.owner, 0o755, refused],
+    ['below a third user’s', USERS.full, 0o755, refused],
+  ])('%s', async (_where, owner, mode, said) => {
+    const parent = path.dirname(box.rundir);
+    fs.mkdirSync(box.rundir, { mode: 0o755 });
+    fs.chownSync(box.rundir, USERS.owner, USERS.owner);
+    fs.chownSync(parent, owner, owner);
+    fs.chmodSync(parent, mode);
+    expect(await domainOf(USERS.allowed).hear()).toMatch(new RegExp(said));
+    fs.chownSync(parent, 0, 0);
+  });
+
+  test('that a link of another user leads to is refused, and so is one that others can write to', async () => {
+    const [parent, elsewhere] = [path.dirname(box.rundir), `${box.rundir}-elsewhere`];
+    fs.mkdirSync(elsewhere, { mode: 0o755 });
+    fs.symlinkSync(elsewhere, box.rundir);
+    fs.lchownSync(box.rundir, USERS.refused, USERS.refused);
+    expect(await domainOf(USERS.allowed).hear()).toMatch('belongs to another user');
+    fs.lchownSync(box.rundir, 0, 0);
+    expect(await domainOf(USERS.allowed).hear()).toMatch('no lingd serves');
+    fs.chmodSync(elsewhere, 0o775);
+    expect(await domainOf(USERS.allowed).hear()).toMatch('can be written by other users');
+    expect(fs.readdirSync(parent).sort()).toEqual(['run', 'run-elsewhere']);
+    fs.rmSync(box.rundir);
+  });
+});
+
+describe('credentials', () => {
+  test('are those of when it has connected, whatever it has become since', async () => {
+    writePolicy({});
+    await start(0);
+    const program = box.runAs(0, async ({ ling, say, listen }) => {
+      const domain = await ling.boot();
+      process.setgid?.(12346);
+      process.setuid?.(12346);
+      await domain.run(async (self) => say(await ling.xenstore.read(self, 'uid')));
+      await listen();
+      await domain.stop();
+    });
+    expect(await program.hear()).toEqual(['ok', '0']);
+    program.tell('stop');
+    expect(await program.end()).toBe(0);
+  });
+});
+
+test('a policy of another user is no policy', async () => {
+  writePolicy({});
+  fs.chownSync(policy, USERS.refused, USERS.refused);
+  const run = spawn(process.execPath, [LINGD, '--foreground', '--rundir', box.rundir, '--policy', policy]);
+  let said = '';
+  run.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  expect((await once(run, 'close'))[0]).toBe(2);
+  expect(said).toBe(`lingd: ${policy} belongs to another user\n`);
+  expect(fs.existsSync(box.rundir)).toBe(false);
 });
 
 function name(joined: Joined | string): string {
