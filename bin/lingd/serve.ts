@@ -62,7 +62,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (!lingd) return foreground || sockets ? fail(`another lingd serves ${directory}`) : undefined;
     // Without a policy it ends whom it finds, as it does others.
     const { policy, reloadPolicy } = lingd;
-    if (policy !== undefined) process.on('SIGHUP', reloadPolicy);
+    if (policy !== undefined) {
+      process.on('SIGHUP', () => {
+        manager.tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+        reloadPolicy();
+        manager.tell('READY=1');
+      });
+    }
     if (foreground)
       console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
     manager.tell('READY=1', `STATUS=${statusLine()}`);
