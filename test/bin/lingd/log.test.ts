@@ -264,6 +264,19 @@ test('what a lingd that a domain has started has to say is nothing but warnings,
   expect(stderr).toMatch(/^lingd: \S+ is damaged in line 1: domains of before cannot come back\n$/);
 });
 
+test('that it has crashed is a line of the log, with where', async () => {
+  const fault = `${box.rundir}.js`;
+  fs.writeFileSync(fault, `setTimeout(() => { throw new Error('a\\nfault'); }, 500);`);
+  const args = ['--foreground', '--log-format', 'json', '--rundir', box.rundir];
+  const { status, stderr } = await run(process.execPath, ['--require', fault, LINGD, ...args]);
+  expect(status).not.toBe(0);
+  const [, crashed] = stderr.split('\n').filter((line) => line.startsWith('{'));
+  const stack = expect.stringMatching(/^Error: a\nfault\n {4}at .*run\.js:1:/);
+  expect(JSON.parse(crashed ?? '')).toMatchObject({ level: 'error', msg: 'crashed', stack });
+  fs.unlinkSync(fault);
+  fs.rmSync(box.rundir, { recursive: true });
+});
+
 test('why it cannot start is a line of the log where machines read that', async () => {
   fs.mkdirSync(box.rundir, { mode: 0o777 });
   fs.chmodSync(box.rundir, 0o777);
