@@ -119,8 +119,9 @@ async function introduce(
   payload: Buffer,
 ): Promise<Answer & { channel: UnixChannel; isForeign: boolean }> {
   const { directory, watcher, signal, patience = PATIENCE } = place;
-  const { fd, isForeign } = await connectToLingd(place);
+  const { fd, isForeign, letGo } = await connectToLingd(place);
   if (signal?.aborted) {
+    await letGo();
     closeFd(fd);
     throw signal.reason;
   }
@@ -146,10 +147,12 @@ async function introduce(
       channel.send({ type, reqId: 0, txId: 0, payload });
       channel.start();
     });
+    await letGo();
     // It may have ended right behind its answer.
     if (hasEnded) throw new XenstoreError('ECONNRESET');
     return { ...answer, channel, isForeign };
   } catch (error) {
+    if (!answer) await letGo();
     answer?.fds.forEach(closeFd);
     channel.close();
     throw error;

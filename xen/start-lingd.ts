@@ -24,6 +24,15 @@ export function noAnswer(directory: string): LingdStartError {
 export const PATIENCE = 10_000;
 const RETRY = 10;
 
+export interface LingdConnection {
+  /** The socket, the caller's to close. */
+  readonly fd: number;
+  /** Whether the lingd is another user's. */
+  readonly isForeign: boolean;
+  /** To be called in any case, best when lingd has answered: then it has said all that a start has to say. */
+  letGo(): Promise<void>;
+}
+
 /**
  * A connected socket to the lingd of a run directory, and whether that is another user's; starts one if there is none, but
  * never for another user. Of many OS processes that do
@@ -35,7 +44,7 @@ export async function connectToLingd({
   directory,
   signal,
   isForeign = false,
-}: LingdPlace): Promise<{ fd: number; isForeign: boolean }> {
+}: LingdPlace): Promise<LingdConnection> {
   const deadline = Date.now() + PATIENCE;
   let starting: StartingLingd | undefined;
   try {
@@ -44,11 +53,7 @@ export async function connectToLingd({
       const owner = checkRunDirectory(directory);
       const found = tryConnect(directory);
       const isOthers = owner === undefined ? isForeign : owner !== process.geteuid?.();
-      if (typeof found === 'number') {
-        // What it has said before it began to listen is there, and is read in a turn of the event loop.
-        if (starting) await nextTurn();
-        return { fd: found, isForeign: isOthers };
-      }
+      if (typeof found === 'number') return { fd: found, isForeign: isOthers, letGo: () => letGo(starting) };
       if (starting?.failure) throw new LingdStartError(starting.failure);
       if (Date.now() > deadline) {
         starting?.end();
@@ -58,9 +63,19 @@ export async function connectToLingd({
       if (found === 'absent' && (!starting || starting.ended)) starting = startLingd(directory);
       await sleep(RETRY);
     }
-  } finally {
+  } catch (error) {
     starting?.letGo();
+    throw error;
   }
+}
+
+async function letGo(starting: StartingLingd | undefined): Promise<void> {
+  if (!starting) return;
+  // What it has said is there, and is read in a turn of the event loop.
+  await nextTurn();
+  starting.letGo();
+  // So that the warning comes before what becomes of that.
+  await nextTurn();
 }
 
 function tryConnect(directory: string): number | 'absent' | 'busy' | 'closed' {

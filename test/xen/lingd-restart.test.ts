@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { closeFd } from '#native';
 import { encodeNumbers, HYPERCALL_HELLO, HYPERCALL_RESUME } from '#xen/hypercall';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
+import { tryToLock } from '#xen/run-directory';
 import type { XenstoreClient } from '#xen/xenstore/client';
 import { encodePacket, PacketDecoder, XS_CONTROL } from '#xen/xenstore/wire';
 import { Box } from '../support/box';
@@ -370,7 +372,9 @@ describe('what lingd remembers', () => {
     const [lingd] = processesWith(box.rundir) as [number];
     process.kill(lingd, 'SIGKILL');
     // Not in turns of the event loop, in which the domain would start another.
-    while (!/\) Z /.test(fs.readFileSync(`/proc/${lingd}/stat`, 'latin1')));
+    let lock = tryToLock(box.rundir);
+    while (typeof lock !== 'number') lock = tryToLock(box.rundir);
+    closeFd(lock);
     fs.writeFileSync(`${stateFile}.new`, header);
     await a.close();
     await eventually(() => fs.existsSync(box.rundir), false);
@@ -408,6 +412,25 @@ describe('what lingd remembers', () => {
     expect(await program.hear()).toMatch(/^LingdWarning: lingd: .* is damaged in line 1: /);
     expect(await program.hear()).toMatch(/^ECONNRESET: .* domain 1 /);
     expect(await (await join()).xenstore.directory('/local/domain')).toEqual(['1']);
+  });
+
+  test('nothing where it cannot write from the start, of which who starts it hears', async () => {
+    const program = box.run(async ({ ling, say, listen }) => {
+      process.on('warning', ({ message }) => say(message));
+      await listen();
+      const domain = await ling.boot();
+      say(domain.domid);
+      await listen();
+      await domain.stop();
+    });
+    await run('prlimit', ['--pid', String(program.pid), '--fsize=20']);
+    program.tell('boot');
+    expect([await program.hear(), await program.hear()]).toEqual([
+      expect.stringContaining('could not come back after a crash'),
+      1,
+    ]);
+    program.tell('stop');
+    expect(await program.end()).toBe(0);
   });
 
   test('nothing where it cannot write: it says so, and serves', async () => {
