@@ -1,8 +1,10 @@
 /** What can be asked of a lingd that serves; none is started for it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { closeFd } from '../../native/index.js';
 import type { LogLevel } from '../../xen/lingd/log.js';
 import type { DomainStatus, LingdStatus } from '../../xen/lingd/status.js';
-import { checkRunDirectory, tryToLock } from '../../xen/run-directory.js';
+import { checkRunDirectory, tryToLock, xenstoreSocket } from '../../xen/run-directory.js';
+import { isListenedOn } from '../../xen/socket-file.js';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { XS_CONTROL } from '../../xen/xenstore/wire.js';
 import { Failure, trying } from '../cli/failure.js';
@@ -20,6 +22,7 @@ const NOT_RUNNING = 3;
 const UNKNOWN = 4;
 /** How long lingd may take to answer, in milliseconds. */
 const PATIENCE = 5000;
+const RETRY = 20;
 
 export function status(options: Place & { readonly json?: boolean }): Promise<void> {
   return withLingd(options, async (ask) => {
@@ -49,11 +52,14 @@ async function withLingd({ rundir }: Place, use: (ask: Ask) => Promise<void>): P
   watchOutput(fail);
   setTimeout(() => fail(new Failure(`lingd in ${rundir} does not answer`)), PATIENCE).unref();
   try {
-    if (isServed(rundir)) await withStore({ rundir }, (store) => use((...words) => askOf(store, words)));
-    else {
-      console.error(`lingd: none serves ${rundir}`);
-      process.exitCode = NOT_RUNNING;
+    while (isServed(rundir)) {
+      if (isListenedOn(xenstoreSocket(rundir)))
+        return await withStore({ rundir }, (store) => use((...words) => askOf(store, words)));
+      // It is about to.
+      await sleep(RETRY);
     }
+    console.error(`lingd: none serves ${rundir}`);
+    process.exitCode = NOT_RUNNING;
   } catch (error) {
     fail(error);
   }

@@ -45,9 +45,10 @@ function domainProgram() {
 /** The sockets of a unit, and what is in them. */
 const files = () => fs.readdirSync(box.rundir).sort();
 
+/** Of the lingd that serves; nothing where none does. */
 async function status(): Promise<Record<string, unknown>> {
-  const { stdout } = await run(process.execPath, [LINGD, 'status', '--json', '--rundir', box.rundir]);
-  return JSON.parse(stdout);
+  const { status, stdout } = await run(process.execPath, [LINGD, 'status', '--json', '--rundir', box.rundir]);
+  return status === 0 ? JSON.parse(stdout) : {};
 }
 
 async function endOf(lingd: ChildProcess): Promise<Ended> {
@@ -376,6 +377,43 @@ describe('the service manager is told', () => {
     expect(manager.heard.at(-1)).toBe('STOPPING=1|STATUS=Stopping: SIGTERM');
     await manager.close();
     fs.rmSync(`${box.rundir}.notify`, { force: true });
+  });
+
+  test.each([
+    ['of lingd', {}, true],
+    ['of another process', { WATCHDOG_PID: '1' }, false],
+  ])('that it goes on, if the watchdog is that %s', async (_what, env, isTold) => {
+    const manager = await NotifySocket.at(`@${box.rundir}`);
+    unit = new SocketUnit(box.rundir);
+    const lingd = unit.start({ NOTIFY_SOCKET: `@${box.rundir}`, WATCHDOG_USEC: '100000', ...env });
+    await eventually(() => manager.heard.includes('READY=1|STATUS=0 domains'), true);
+    await sleep(300);
+    const count = () => manager.heard.filter((message) => message === 'WATCHDOG=1').length;
+    if (isTold) await eventually(() => count() >= 3, true);
+    else expect(count()).toBe(0);
+    process.kill(lingd.pid as number, 'SIGSTOP');
+    await sleep(100);
+    const before = count();
+    await sleep(300);
+    expect(count()).toBe(before);
+    process.kill(lingd.pid as number, 'SIGCONT');
+    await manager.close();
+  });
+
+  test('when it reads its policy again', async () => {
+    const manager = await NotifySocket.at(`@${box.rundir}`);
+    const policy = `${box.rundir}.json`;
+    fs.writeFileSync(policy, '{"users":{}}', { mode: 0o600 });
+    unit = new SocketUnit(box.rundir);
+    const lingd = unit.start({ NOTIFY_SOCKET: `@${box.rundir}` }, '--policy', policy);
+    await eventually(() => manager.heard.splice(0), ['READY=1|STATUS=0 domains']);
+    lingd.kill('SIGHUP');
+    await eventually(
+      () => manager.heard,
+      [expect.stringMatching(/^RELOADING=1\|MONOTONIC_USEC=\d+$/), 'READY=1'],
+    );
+    await manager.close();
+    fs.unlinkSync(policy);
   });
 
   test('nothing where it does not listen, and lingd serves', async () => {

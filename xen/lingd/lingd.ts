@@ -258,8 +258,10 @@ export class Lingd {
     if (isOurs && this.#legacy.madeDirectory) removeIfEmpty(directory);
     await this.#watcher.close();
     closeFd(this.#lock);
-    // Domains start the next one at once, but they may be ending instead, and too suddenly to remove anything.
-    for (let waited = 0; !sweepRunDirectory(directory) && waited < LAST_LOOK; waited += LOOK_AGAIN) {
+    // Domains start the next one at once, but they may be ending instead, and too suddenly to remove anything. In sockets
+    // of a service manager they wait for the end of this one.
+    const patience = this.#options.sockets ? 0 : LAST_LOOK;
+    for (let waited = 0; !sweepRunDirectory(directory) && waited < patience; waited += LOOK_AGAIN) {
       await sleep(LOOK_AGAIN);
     }
     this.#log.info('stopped');
