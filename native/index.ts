@@ -66,6 +66,8 @@ export interface TubeEnd {
   write(packet: Uint8Array): number;
   /** Wakes the peer if anything has been written that it was not told of. */
   flush(): void;
+  /** The peer is gone: it is not woken any more, which it could make wait for ever. */
+  mute(): void;
   /** How many packets can be written now, 0 to 31, or BROKEN. */
   freeSlots(): number;
   /**

@@ -59,7 +59,7 @@ int TubeEnd::write(const uint8_t* data, uint32_t len) {
 }
 
 void TubeEnd::flush() {
-  if (unannounced_ == 0) return;
+  if (unannounced_ == 0 || muted_) return;
   unannounced_ = 0;
   // A reader that arms its doorbell too late to hear this looks at the ring after that, and sees the packets.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -80,7 +80,7 @@ int TubeEnd::read(uint8_t* out, size_t room, uint32_t* lengths, int most) {
     taken += got;
   }
   counters_.receivedPackets += taken;
-  if (taken > 0) ring(receiving_.kick.get());
+  if (taken > 0 && !muted_) ring(receiving_.kick.get());
   return taken;
 }
 

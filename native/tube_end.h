@@ -42,6 +42,9 @@ class TubeEnd {
   // writer that there is room.
   int read(uint8_t* out, size_t room, uint32_t* lengths, int most);
 
+  // Rings for the peer no more: it is gone, and may have left doorbells that keep who rings them waiting for ever.
+  void mute() { muted_ = true; }
+
   // Ask to be woken when a packet comes or room appears. What they return has to be looked at before sleeping:
   // the packets that wait, and the free slots, by now (or BROKEN).
   int armPackets();
@@ -61,6 +64,7 @@ class TubeEnd {
   uint64_t packetsToken_ = 0;
   uint64_t roomToken_ = 0;
   uint32_t unannounced_ = 0;
+  bool muted_ = false;
   Counters counters_;
 };
 

@@ -22,7 +22,7 @@ interface Outgoing {
 
 /** How much may be on its way to a peer that asks. */
 export interface Limits {
-  /** With so many bytes, or so many answers, nothing more is taken from it. */
+  /** With so many bytes, or so many answers, or 64 descriptors, nothing more is taken from it. */
   readonly bytes: number;
   readonly answers: () => number;
   /** With so many bytes, which events come to without its asking, the connection is ended. */
@@ -41,6 +41,8 @@ export interface Pace {
 
 /** With how much on its way to a peer that answers the connection is ended. */
 const MOST_UNSENT = 16 * 1024 * 1024;
+/** With so many descriptors on their way to a peer that asks, nothing more is taken from it. */
+const MANY_FDS = 64;
 /** How much is put together for one system call. */
 const MUCH_AT_ONCE = 64 * 1024;
 const READS_AT_ONCE = 8;
@@ -66,6 +68,7 @@ export class UnixChannel implements PacketChannel, Backlog {
   #outgoing: Outgoing[] = [];
   #unsent = 0;
   #unsentAnswers = 0;
+  #unsentFds = 0;
   /** Events in the queue, for which there is no need while the peer takes everything. */
   readonly #unsentEvents = new Set<string>();
   #flushing = false;
@@ -118,6 +121,7 @@ export class UnixChannel implements PacketChannel, Backlog {
     this.#outgoing.push({ bytes, fds, answers, events });
     this.#unsent += bytes.length;
     this.#unsentAnswers += answers;
+    this.#unsentFds += fds.length;
     if (this.#unsent > (this.#limits?.most ?? MOST_UNSENT))
       return this.#end(new Error('the peer does not read what it is sent'));
     if (this.#flushing) return;
@@ -185,7 +189,7 @@ export class UnixChannel implements PacketChannel, Backlog {
   }
 
   #tooMuchUnsent({ bytes, answers }: Limits): boolean {
-    return this.#unsent >= bytes || this.#unsentAnswers >= answers();
+    return this.#unsent >= bytes || this.#unsentAnswers >= answers() || this.#unsentFds >= MANY_FDS;
   }
 
   /** One read; false when there was nothing. What it brought is handed out by {@link #handOut}. */
@@ -233,6 +237,7 @@ export class UnixChannel implements PacketChannel, Backlog {
         const sent = sendWithFds(this.#fd, next.bytes, next.fds);
         if (sent === 0) break;
         next.fds.forEach(closeFd);
+        this.#unsentFds -= next.fds.length;
         next.fds = [];
         next.bytes = next.bytes.subarray(sent);
         this.#unsent -= sent;
@@ -260,6 +265,7 @@ export class UnixChannel implements PacketChannel, Backlog {
     this.#outgoing = [];
     this.#unsent = 0;
     this.#unsentAnswers = 0;
+    this.#unsentFds = 0;
     this.#unsentEvents.clear();
   }
 

@@ -75,7 +75,8 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
         env, "TubeEnd",
         {InstanceAccessor<&TubeEndObject::PacketsToken>("packetsToken"),
          InstanceAccessor<&TubeEndObject::RoomToken>("roomToken"), InstanceMethod<&TubeEndObject::Write>("write"),
-         InstanceMethod<&TubeEndObject::Flush>("flush"), InstanceMethod<&TubeEndObject::FreeSlots>("freeSlots"),
+         InstanceMethod<&TubeEndObject::Flush>("flush"), InstanceMethod<&TubeEndObject::Mute>("mute"),
+         InstanceMethod<&TubeEndObject::FreeSlots>("freeSlots"),
          InstanceMethod<&TubeEndObject::Read>("read"), InstanceMethod<&TubeEndObject::ArmPackets>("armPackets"),
          InstanceMethod<&TubeEndObject::ArmRoom>("armRoom"), InstanceMethod<&TubeEndObject::Counters>("counters"),
          InstanceMethod<&TubeEndObject::Close>("close")});
@@ -106,6 +107,10 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
       throw Napi::RangeError::New(info.Env(), "a packet has 1 to 4096 bytes");
     }
     return Napi::Number::New(info.Env(), end(info).write(packet.data, static_cast<uint32_t>(packet.len)));
+  }
+
+  void Mute(const CallbackInfo&) {
+    if (end_ != nullptr) end_->mute();
   }
 
   void Flush(const CallbackInfo&) {

@@ -30,6 +30,8 @@ class Tube {
   readonly ready: number[] = [];
   readonly acceptor: TubeEnd;
   readonly opener: TubeEnd;
+  /** What the acceptor rings when it has taken packets. */
+  readonly roomBell: number;
   readonly #memory: number;
 
   constructor() {
@@ -42,6 +44,7 @@ class Tube {
       number,
       number,
     ];
+    this.roomBell = dupFd(txRoom);
     const copies = [txRoom, txPackets, rxRoom, rxPackets].map(dupFd) as [number, number, number, number];
     this.acceptor = new TubeEnd(this.reactor, 'acceptor', pages, [rxPackets, rxRoom, txRoom, txPackets]);
     this.opener = new TubeEnd(this.reactor, 'opener', mapped, [copies[1], copies[0], copies[2], copies[3]]);
@@ -63,6 +66,7 @@ class Tube {
   close(): void {
     this.acceptor.close();
     this.opener.close();
+    closeFd(this.roomBell);
     this.reactor.stop();
     closeFd(this.#memory);
   }
@@ -249,6 +253,28 @@ test('the memory is laid out as LING lays it out', () => {
   expect([HEAD, TAIL, lengthOf(0)].map((at) => tube.peek(RX + at).readInt32LE())).toEqual([0, 1, 7]);
   expect(tube.peek(2 * 4096, 6)).toEqual(packet(6, 2));
   expect(tube.peek(33 * 4096, 7)).toEqual(packet(7, 3));
+});
+
+test('who is mute rings for nobody, whose doorbell may keep it waiting for ever', () => {
+  const rings = () => {
+    const count = Buffer.alloc(8);
+    try {
+      fs.readSync(tube.roomBell, count);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'EAGAIN' });
+    }
+    return count.readBigUInt64LE();
+  };
+  tube.opener.write(packet(10, 1));
+  expect(take(tube.acceptor)).toHaveLength(1);
+  expect(rings()).toBe(1n);
+  tube.opener.write(packet(10, 2));
+  tube.acceptor.write(packet(10, 3));
+  tube.acceptor.mute();
+  expect(take(tube.acceptor)).toHaveLength(1);
+  tube.acceptor.flush();
+  expect(rings()).toBe(0n);
+  expect(tube.acceptor.counters()).toMatchObject({ receivedPackets: 2, sentPackets: 1 });
 });
 
 describe('pages', () => {

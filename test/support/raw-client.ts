@@ -16,9 +16,10 @@ export class RawClient {
     this.#fd = connectUnix(socket);
   }
 
-  send(type: number, payload: Buffer, fds: readonly number[] = []): void {
+  /** Whether there was room for it in the socket. */
+  send(type: number, payload: Buffer, fds: readonly number[] = []): boolean {
     const bytes = encodePacket({ type, reqId: 1, txId: 0, payload });
-    sendWithFds(this.#fd, bytes, fds);
+    return sendWithFds(this.#fd, bytes, fds) === bytes.length;
   }
 
   /** What it is answered: the payload; or the name of an error, or `closed`. */
