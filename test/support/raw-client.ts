@@ -35,6 +35,11 @@ export class RawClient {
     return answer.type === XS_ERROR ? answer.payload.toString().replace('\0', '') : answer.payload;
   }
 
+  /** The descriptors that have come, which go with this. */
+  get fds(): readonly number[] {
+    return this.#fds;
+  }
+
   /** How many packets have come that were not asked for. */
   get heard(): number {
     this.#receive();

@@ -255,12 +255,16 @@ describe('a program of another user', () => {
   test('starts no lingd for its user, removes nothing, and is back when there is one again', async () => {
     writePolicy(POLICY);
     await start(USERS.owner);
-    const program = domainOf(USERS.allowed);
-    expect(await program.hear()).toBe(1);
+    const [program, ofRoot] = [domainOf(USERS.allowed), domainOf(0)];
+    expect([await program.hear(), await ofRoot.hear()].sort()).toEqual([1, 2]);
     await stop('SIGKILL');
     await sleep(500);
+    // Not even root's, which could.
+    ofRoot.tell('stop');
+    expect(await ofRoot.end()).toBe(0);
     const left = fs.readdirSync(box.rundir).sort();
-    expect(left).toEqual(['domain', `lingd.leases.${USERS.allowed}`, 'lingd.state', 'socket']);
+    const leases = [0, USERS.allowed].map((uid) => `lingd.leases.${uid}`);
+    expect(left).toEqual(['domain', ...leases, 'lingd.state', 'socket']);
     // Nor does one that is new, also of root.
     for (const uid of [USERS.allowed, 0])
       expect(await domainOf(uid).hear()).toBe(
@@ -272,6 +276,18 @@ describe('a program of another user', () => {
     program.tell('stop');
     expect(await program.end()).toBe(0);
     expect(fs.readdirSync(box.rundir)).toContain('lingd.state');
+  });
+
+  test('of root that is the last one removes nothing either', async () => {
+    await start(USERS.owner, []);
+    const program = domainOf(0);
+    expect(await program.hear()).toBe(1);
+    await stop('SIGKILL');
+    program.tell('stop');
+    expect(await program.end()).toBe(0);
+    expect(fs.readdirSync(box.rundir).sort()).toEqual(['domain', 'lingd.leases.0', 'lingd.state', 'socket']);
+    // Its user's next lingd does.
+    await start(USERS.owner, []);
   });
 
   test('is told where nobody is let in', async () => {
@@ -330,6 +346,21 @@ describe('a run directory of another user', () => {
   });
 });
 
+test('a lease is a lock in a file of its user’s own, which that cannot write', async () => {
+  writePolicy(POLICY);
+  await start(0);
+  for (const uid of [0, USERS.allowed, USERS.full]) {
+    const client = connect(uid, 'domain') as RawClient;
+    await client.ask(HYPERCALL_HELLO, Buffer.from('x'));
+    const [lease] = client.fds as [number];
+    const file = fs.readlinkSync(`/proc/self/fd/${lease}`);
+    expect(file).toBe(path.join(box.rundir, uid === 0 ? 'lingd.leases' : `lingd.leases.${uid}`));
+    expect(() => fs.writeSync(lease, 'x')).toThrow('EBADF');
+    expect(() => asUser(USERS.refused, () => fs.openSync(file, 'r'))).toThrow('EACCES');
+    expect(() => asUser(USERS.full, () => fs.openSync(`/proc/self/fd/${lease}`, 'r+'))).toThrow('EACCES');
+  }
+});
+
 describe('credentials', () => {
   test('are those of when it has connected, whatever it has become since', async () => {
     writePolicy({});
@@ -348,18 +379,26 @@ describe('credentials', () => {
   });
 });
 
-test('a policy of another user is no policy', async () => {
-  writePolicy({});
-  fs.chownSync(policy, USERS.refused, USERS.refused);
-  const run = spawn(process.execPath, [LINGD, '--foreground', '--rundir', box.rundir, '--policy', policy]);
-  let said = '';
-  run.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  expect((await once(run, 'close'))[0]).toBe(2);
-  expect(said).toBe(`lingd: ${policy} belongs to another user\n`);
-  expect(fs.existsSync(box.rundir)).toBe(false);
-});
+test.each(['itself', 'the link to it', 'what it is a link to'])(
+  'a policy is none where another user has %s',
+  async (what) => {
+    writePolicy({});
+    if (what !== 'itself') {
+      fs.renameSync(policy, `${policy}.real`);
+      fs.symlinkSync(`${policy}.real`, policy);
+    }
+    if (what === 'what it is a link to') fs.chownSync(policy, USERS.refused, USERS.refused);
+    else fs.lchownSync(policy, USERS.refused, USERS.refused);
+    const run = spawn(process.execPath, [LINGD, '--foreground', '--rundir', box.rundir, '--policy', policy]);
+    let said = '';
+    run.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    expect((await once(run, 'close'))[0]).toBe(2);
+    expect(said).toBe(`lingd: ${policy} belongs to another user\n`);
+    expect(fs.existsSync(box.rundir)).toBe(false);
+  },
+);
 
 function name(joined: Joined | string): string {
   return isJoined(joined) ? 'joined' : joined;
