@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 
 /** How long a program may say nothing: far more than any measurement takes. */
 const PATIENCE = 120_000;
@@ -18,7 +20,7 @@ export class World {
 
   /** With a directory for them, lingd and every program leave a CPU profile there. */
   constructor(readonly profiles?: string) {
-    const args = ['--rundir', this.directory, '--foreground', '--linger', '30'];
+    const args = ['--rundir', this.directory, '--foreground', '--linger', '30', '--log-level', 'warn'];
     this.lingd = fork(path.join(__dirname, '../bin/lingd.js'), args, {
       execArgv: this.#flags(),
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -62,6 +64,10 @@ export class World {
 export class Program {
   readonly #child: ChildProcess;
   readonly #said: unknown[] = [];
+  readonly #gone: Promise<void>;
+  /** How it has ended; all that it has said is here then. */
+  #ended: string | undefined;
+  #complaints = '';
   #heard = () => {};
 
   constructor(
@@ -73,38 +79,59 @@ export class Program {
     this.#child = fork(file, [JSON.stringify(argument)], {
       execArgv,
       serialization: 'advanced',
+      stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#complaints += text;
     });
     this.#child.on('message', (message) => {
       this.#said.push(message);
       this.#heard();
     });
-    this.#child.once('exit', () => this.#heard());
+    this.#gone = this.#untilGone();
   }
 
   get pid(): number {
     return this.#child.pid as number;
   }
 
-  /** The next thing it says. @throws Error when it ends instead, or is silent for too long */
+  /** The next thing it says. @throws Error, with how it ended and what was on its stderr, when it ends or is silent instead */
   async hear<T>(): Promise<T> {
-    if (this.#said.length === 0 && this.#isAlive()) await this.#something();
-    if (this.#said.length === 0)
-      throw new Error(`program ${this.name} ${this.#isAlive() ? 'is silent' : 'has failed'}`);
+    if (this.#said.length === 0 && this.#ended === undefined) await this.#something();
+    if (this.#said.length === 0) {
+      const what = `program ${this.name}, pid ${this.pid}, ${this.#ended ?? 'is silent'}`;
+      throw new Error([what, ...this.#takeComplaints()].join('; on its stderr:\n'));
+    }
     return this.#said.shift() as T;
   }
 
   /** Tells it to go, and waits until it has. */
   async end(): Promise<void> {
-    if (!this.#isAlive()) return;
-    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
-    if (this.#child.connected) this.#child.disconnect();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
-    await gone;
-    clearTimeout(timer);
+    if (this.#ended === undefined) {
+      if (this.#child.connected) this.#child.disconnect();
+      const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5000);
+      await this.#gone;
+      clearTimeout(timer);
+    }
+    for (const text of this.#takeComplaints()) process.stderr.write(text);
   }
 
-  #isAlive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+  /** Its last words may come after its end has been seen; `close` would say when, but not where this side disconnects. */
+  async #untilGone(): Promise<void> {
+    const [[status, signal]] = await Promise.all([
+      once(this.#child, 'exit'),
+      once(this.#child, 'disconnect'),
+      once(this.#child.stderr as Readable, 'close'),
+    ]);
+    this.#ended = signal ? `was ended by ${signal}` : `has ended with status ${status}`;
+    this.#heard();
+  }
+
+  /** What nobody has been told of yet. */
+  #takeComplaints(): string[] {
+    const text = this.#complaints;
+    this.#complaints = '';
+    return text === '' ? [] : [text];
   }
 
   #something(): Promise<void> {
