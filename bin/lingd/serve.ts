@@ -41,13 +41,19 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('uncaughtExceptionMonitor', ({ stack }) => log.error('crashed', { stack }));
   let lingd: Lingd | undefined;
   // Before anything is made that an end would have to remove.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      manager.tell('STOPPING=1', `STATUS=Stopping: ${signal}`);
-      if (lingd) void lingd.stop(signal);
-      else process.exit(0);
-    });
-  }
+  const end = (signal: NodeJS.Signals): void => {
+    manager.tell('STOPPING=1', `STATUS=Stopping: ${signal}`);
+    if (lingd) void lingd.stop(signal);
+    else process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+  // A terminal that is closed says the same as a service manager that has other settings.
+  process.on('SIGHUP', () => {
+    if (!lingd?.isReloadable) return end('SIGHUP');
+    manager.tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    lingd.reloadPolicy();
+    manager.tell('READY=1');
+  });
   const fail = (message: string, status = 1): never => {
     // Else lines of people's and machines' own would be mixed.
     if (logFormat === 'json' || isJournal()) log.error('cannot start', { why: message });
@@ -60,15 +66,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     lingd = await start({ ...options, directory }, sockets, log, () => manager.status(statusLine));
     // Started on demand this is the normal end of a race; by hand it is worth a word.
     if (!lingd) return foreground || sockets ? fail(`another lingd serves ${directory}`) : undefined;
-    // Without a policy it ends whom it finds, as it does others.
-    const { policy, reloadPolicy } = lingd;
-    if (policy !== undefined) {
-      process.on('SIGHUP', () => {
-        manager.tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
-        reloadPolicy();
-        manager.tell('READY=1');
-      });
-    }
     if (foreground)
       console.log(`lingd: serving ${directory} (for Xen's tools: export XENSTORED_RUNDIR=${directory})`);
     manager.tell('READY=1', `STATUS=${statusLine()}`);

@@ -7,12 +7,12 @@ const COUNTS: readonly Count[] = ['nodes', 'watches', 'memory', 'grants', 'chann
 const OWNERS = ['pid', 'uid', 'gid'] as const;
 
 export function statusText(lingd: LingdStatus, domains: readonly DomainStatus[]): string {
-  const { pid, version, directory, activated, epoch, since, logLevel, requests, connections, awaited } =
+  const { pid, version, directory, activated, restarts, since, logLevel, requests, connections, awaited } =
     lingd;
   const facts = [
     ['lingd', `${version}, pid ${pid}${activated ? ', started by its sockets' : ''}`],
     ['directory', printable(directory)],
-    ['since', `${timeText(since)} (${duration(Date.now() - Date.parse(since))}), restarts ${epoch}`],
+    ['since', `${timeText(since)} (${duration(Date.now() - Date.parse(since))}), restarts ${restarts}`],
     ['requests', String(requests)],
     ['connections', String(connections)],
     ['domains', `${domains.length}${awaited > 0 ? colors.yellow(`, ${awaited} expected back`) : ''}`],

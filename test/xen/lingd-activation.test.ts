@@ -126,7 +126,7 @@ describe('while a service manager listens', () => {
         lingd = unit.start();
         expect(await reading).toBe('1');
         expect(await program.hear()).toBe('reconnected');
-        expect(await status()).toMatchObject({ pid: lingd.pid, activated: true, epoch: restarts });
+        expect(await status()).toMatchObject({ pid: lingd.pid, activated: true, restarts });
       }
       program.tell('stop');
       expect(await program.end()).toBe(0);
@@ -414,6 +414,20 @@ describe('the service manager is told', () => {
     );
     await manager.close();
     fs.unlinkSync(policy);
+  });
+
+  test('without a policy, when it is asked to read it: it goes on', async () => {
+    const manager = await NotifySocket.at(`@${box.rundir}`);
+    unit = new SocketUnit(box.rundir);
+    const lingd = unit.start({ NOTIFY_SOCKET: `@${box.rundir}` });
+    await eventually(() => manager.heard.splice(0), ['READY=1|STATUS=0 domains']);
+    lingd.kill('SIGHUP');
+    await eventually(
+      () => manager.heard,
+      [expect.stringMatching(/^RELOADING=1\|MONOTONIC_USEC=\d+$/), 'READY=1'],
+    );
+    expect((await join()).domid).toBe(1);
+    await manager.close();
   });
 
   test('nothing where it does not listen, and lingd serves', async () => {

@@ -363,7 +363,7 @@ describe('what lingd remembers', () => {
     const domain = await join();
     expect(domain.domid).toBe(1);
     expect(await domain.xenstore.directory('/local/domain')).toEqual(['1']);
-    await eventually(() => / warn: .*: domains of before cannot come back\n/.test(said), true);
+    await eventually(() => / warn: domains of before cannot come back why=.*\n/.test(said), true);
     await restart([domain]);
   });
 
@@ -393,7 +393,7 @@ describe('what lingd remembers', () => {
     const said = [await program.hear(), await program.hear()].sort();
     expect(said).toEqual([
       1,
-      expect.stringMatching(/^LingdWarning: lingd: .* is no file: domains of before/),
+      expect.stringMatching(/^LingdWarning: lingd: domains of before cannot come back why=".* is no file"/),
     ]);
     program.tell('stop');
     expect(await program.end()).toBe(0);
@@ -409,7 +409,9 @@ describe('what lingd remembers', () => {
     process.kill(lingd, 'SIGSTOP');
     fs.writeFileSync(stateFile, 'damaged\n');
     process.kill(lingd, 'SIGKILL');
-    expect(await program.hear()).toMatch(/^LingdWarning: lingd: .* is damaged in line 1: /);
+    expect(await program.hear()).toMatch(
+      /^LingdWarning: lingd: domains of before cannot come back why=".* is damaged in line 1"/,
+    );
     expect(await program.hear()).toMatch(/^ECONNRESET: .* domain 1 /);
     expect(await (await join()).xenstore.directory('/local/domain')).toEqual(['1']);
   });

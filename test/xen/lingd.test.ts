@@ -121,8 +121,8 @@ describe('starting and leaving', () => {
 });
 
 describe('by hand', () => {
-  test('in the foreground it says where it is, stays without domains, and ends by SIGTERM or SIGINT', async () => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test('in the foreground it says where it is, stays without domains, and ends by SIGTERM, SIGINT or SIGHUP', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const lingd = await box.lingd();
       const domain = await join();
       await domain.close();

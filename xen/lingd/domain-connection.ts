@@ -79,7 +79,6 @@ export class DomainConnection {
       backlog: channel,
       onReleased,
     });
-    channel.onPacket = (packet, fds) => this.handle(packet, fds);
   }
 
   /** Takes back all that the domain has been given. */

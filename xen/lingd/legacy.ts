@@ -92,7 +92,7 @@ export class Legacy {
       stateFile(directory),
       () => [{ ...this.#header, sockets }, this.#records()],
       isOurs,
-      ({ message }) => log.warn(`${message}: domains could not come back after a crash`),
+      ({ message: why }) => log.warn('domains could not come back after a crash', { why }),
     );
     if (this.isComplete) return;
     log.info('waiting for domains to return', { domains: this.awaited });
@@ -175,7 +175,7 @@ export class Legacy {
         policy: policy === 'inherited' ? header.policy : policy,
       };
     } catch (error) {
-      log.warn(`${(error as Error).message}: domains of before cannot come back`);
+      log.warn('domains of before cannot come back', { why: (error as Error).message });
       return this.#beginAnew();
     }
   }

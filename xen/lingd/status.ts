@@ -15,7 +15,7 @@ export interface LingdStatus {
   /** Whether a service manager has handed it its sockets. */
   readonly activated: boolean;
   /** How many lingds there have been since the first that a domain of now may remember. */
-  readonly epoch: number;
+  readonly restarts: number;
   /** ISO 8601. */
   readonly since: string;
   readonly logLevel: LogLevel;

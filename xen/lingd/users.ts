@@ -1,3 +1,4 @@
+import type { Domid } from '../hypervisor.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import { type Limits, Policy } from './policy.js';
 import { TokenBucket } from './token-bucket.js';
@@ -79,6 +80,8 @@ export class User {
 export class Users {
   #policy = new Policy();
   readonly #users = new Map<number, User>();
+  /** Whose the domains are, also those that are expected back. */
+  readonly #owners = new Map<Domid, User>();
 
   of(uid: number): User {
     const known = this.#users.get(uid);
@@ -93,6 +96,17 @@ export class Users {
   obey(policy: Policy): void {
     this.#policy = policy;
     for (const user of this.#users.values()) user.limits = policy.limitsOf(user.uid);
+  }
+
+  /** One of the domains that are counted of the user has that domid. */
+  own(domid: Domid, user: User): void {
+    this.#owners.set(domid, user);
+  }
+
+  /** The domain is none any more. */
+  disown(domid: Domid): void {
+    this.#owners.get(domid)?.giveBack('domains');
+    this.#owners.delete(domid);
   }
 
   #forgetSome(): void {

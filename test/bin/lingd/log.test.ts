@@ -51,7 +51,7 @@ async function endOf(lingd: ChildProcess): Promise<string[]> {
 const UID = process.getuid?.();
 const LEVELS = ['silent', 'error', 'warn', 'info', 'debug'];
 const EVENTS: readonly (readonly [level: string, event: RegExp])[] = [
-  ['warn', /is damaged in line 1: domains of before cannot come back$/],
+  ['warn', /^domains of before cannot come back$/],
   ['info', /^serving$/],
   ['debug', /^tool connected$/],
   ['info', /^domain joined$/],
@@ -114,6 +114,12 @@ describe.each(LEVELS)('--log-level %s', (level) => {
       }),
     );
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'stopping', why: 'SIGTERM' }));
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        msg: 'domains of before cannot come back',
+        why: expect.stringMatching(/ is damaged in line 1$/),
+      }),
+    );
   });
 
   test('as text', async () => {
@@ -261,7 +267,7 @@ test('what a lingd that a domain has started has to say is nothing but warnings,
   fs.writeFileSync(path.join(box.rundir, 'lingd.state'), 'damaged\n');
   const { status, stdout, stderr } = await run(process.execPath, [LINGD, '--rundir', box.rundir]);
   expect([status, stdout]).toEqual([0, '']);
-  expect(stderr).toMatch(/^lingd: \S+ is damaged in line 1: domains of before cannot come back\n$/);
+  expect(stderr).toMatch(/^lingd: domains of before cannot come back why="\S+ is damaged in line 1"\n$/);
 });
 
 test('that it has crashed is a line of the log, with where', async () => {

@@ -1,7 +1,7 @@
 /** `lingd status` and `lingd log-level`: what a lingd that serves says of itself. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { Domain } from 'ling-tubes';
+import { type Domain, xenstore } from 'ling-tubes';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { XS_CONTROL } from '#xen/xenstore/wire';
 import { Box, LINGD } from '../../support/box';
@@ -86,6 +86,10 @@ test.each([
   expect(stderr).toContain('Usage: lingd');
 });
 
+test('a command that there is not is named', async () => {
+  expect((await lingd('state')).stderr).toMatch(/^error: unknown command 'state'\n/);
+});
+
 describe('with domains', () => {
   /** A tube between two of them, if there are two. */
   async function boot(count: number): Promise<Domain[]> {
@@ -101,7 +105,7 @@ describe('with domains', () => {
     const found = await json();
     const { since, requests, ...others } = found;
     expect(others).toEqual({
-      ...{ pid: child.pid, version, directory: box.rundir, activated: false, epoch: 0 },
+      ...{ pid: child.pid, version, directory: box.rundir, activated: false, restarts: 0 },
       ...{ logLevel: 'error', connections: count + 1, awaited: 0, domains: expect.any(Array) },
     });
     expect(Date.parse(since as string)).toBeGreaterThanOrEqual(started - 1000);
@@ -117,6 +121,16 @@ describe('with domains', () => {
         expect(quota).toMatch(new RegExp(`^${what} *: *${domain[what]}$`, 'm'));
       expect([domain.grants, domain.channels, domain.outstanding]).toEqual([0, 0, 0]);
     }
+  });
+
+  test('every request counts, of tools and of domains', async () => {
+    await box.lingd();
+    const [domain] = await boot(1);
+    const before = (await json()).requests as number;
+    await domain!.run(async (self) => {
+      for (let i = 0; i < 100; i++) await xenstore.read(self, 'domid');
+    });
+    expect((await json()).requests).toBeGreaterThanOrEqual(before + 100);
   });
 
   test.each([0, 1, 3])('%i of them, as text', async (count) => {
@@ -149,7 +163,7 @@ describe('with domains', () => {
     for (const pid of processesWith(box.rundir)) process.kill(pid, 'SIGKILL');
     await eventually(async () => (await json().catch(() => undefined))?.awaited, 1);
     const found = await json();
-    expect(found).toMatchObject({ epoch: 1, awaited: 1 });
+    expect(found).toMatchObject({ restarts: 1, awaited: 1 });
     expect(found.domains).toMatchObject([
       { domid: 1, name: 'away', since: null },
       { domid: 2, name: 'here', since: expect.any(String) },
