@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Looks into a Xenstore and changes it: Xen's xenstore-ls and its relatives, where those are not installed, and more. */
 import { Command } from 'commander';
-import { Failure } from './cli/failure.js';
+import { failing } from './cli/failure.js';
 import { watchOutput } from './cli/output.js';
 import { chmodCommand } from './ling-xenstore/chmod.js';
 import { existsCommand } from './ling-xenstore/exists.js';
@@ -29,13 +29,6 @@ const commands = [
 ];
 for (const make of commands) program.addCommand(make());
 
+const fail = failing('ling-xenstore', 1);
 watchOutput(fail);
 program.parseAsync().catch(fail);
-
-function fail(error: unknown): void {
-  const { code, message } = error as NodeJS.ErrnoException;
-  // What has no code either is a fault of this program.
-  if (!(error instanceof Failure) && code === undefined) throw error;
-  console.error(`ling-xenstore: ${message}`);
-  process.exit(1);
-}

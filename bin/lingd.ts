@@ -17,7 +17,7 @@ interface Options {
   rundir: string;
   foreground?: boolean;
   linger?: number;
-  quota: Partial<Quota>;
+  quota?: Partial<Quota>;
   policy?: string;
   logLevel?: LogLevel;
   logFormat: LogFormat;
@@ -25,27 +25,31 @@ interface Options {
 }
 
 const program = new Command('lingd')
-  .description('Domids, grants, event channels and Xenstore for the domains of one user on one box.')
+  .description('Domids, grants, event channels and Xenstore for the domains of a box.')
   .usage('[options] [command]')
   .option('--rundir <directory>', 'where to listen', defaultRunDirectory())
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
-  .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota, {})
+  .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota)
   .option('--policy <file>', 'which other users may become domains, and what each may have (docs/lingd.md)')
   .addOption(
     new Option('--log-level <level>', 'what to log (default: info with --foreground, else warn)').choices(
       LOG_LEVELS,
     ),
   )
-  .addOption(new Option('--log-format <format>', 'how').choices(LOG_FORMATS).default('text'))
+  .addOption(new Option('--log-format <format>', 'how to log').choices(LOG_FORMATS).default('text'))
   .addOption(new Option('--lock <descriptor>', 'the lock on the directory').argParser(Number).hideHelp())
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .action(() => serve(serveOptions(program.opts<Options>())));
+  .action(() => {
+    const [stranger] = program.args;
+    if (stranger !== undefined) program.error(`error: unknown command '${stranger}'`);
+    return serve(serveOptions(program.opts<Options>()));
+  });
 
 program
   .command('status')
-  .description('say how the lingd is that serves there; exit status 3 when none does')
+  .description('show the lingd that serves there, and its domains; exit status 3 when none does')
   .option('--json', 'print JSON, one document on one line')
   .action((_, command: Command) => commands().status(command.optsWithGlobals()));
 
@@ -57,7 +61,8 @@ program
     commands().logLevel(command.optsWithGlobals(), level),
   );
 
-program.parseAsync();
+// Set last, since commands take over what is set before them.
+program.allowExcessArguments().parseAsync();
 
 /** Loaded only where lingd is not to be started, for which domains wait. */
 function commands(): typeof import('./lingd/commands.js') {
@@ -67,7 +72,7 @@ function commands(): typeof import('./lingd/commands.js') {
 function serveOptions(options: Options): ServeOptions {
   const { rundir, foreground = false, logLevel = foreground ? 'info' : 'warn', logFormat } = options;
   return {
-    ...{ foreground, quota: options.quota, policy: options.policy, lock: options.lock },
+    ...{ foreground, quota: options.quota ?? {}, policy: options.policy, lock: options.lock },
     directory: rundir,
     isDirectoryNamed: program.getOptionValueSource('rundir') === 'cli',
     linger: 1000 * (options.linger ?? (foreground ? Number.POSITIVE_INFINITY : lingerOnDemand())),
@@ -84,7 +89,7 @@ function lingerOnDemand(): number {
   }
 }
 
-function quota(setting: string, earlier: Partial<Quota>): Partial<Quota> {
+function quota(setting: string, earlier: Partial<Quota> = {}): Partial<Quota> {
   try {
     return { ...earlier, ...parseQuota(setting) };
   } catch (error) {

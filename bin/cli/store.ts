@@ -1,6 +1,7 @@
 /** The Xenstore that a command is about. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Watcher } from '../../native/watcher.js';
 import { connectXenstore } from '../../xen/connect-xenstore.js';
 import { XENBUS_DEVICES } from '../../xen/device-channel.js';
@@ -24,7 +25,9 @@ export async function withStore<T>(
   const watcher = Watcher.onLoop();
   try {
     const store = connect(watcher, options);
-    const ended = store.closed.then((): never => {
+    const ended = store.closed.then(async (): Promise<never> => {
+      // Its last words say why.
+      await nextTurn();
       throw new Failure('the Xenstore has closed the connection');
     });
     try {

@@ -7,7 +7,7 @@ import { checkRunDirectory, tryToLock, xenstoreSocket } from '../../xen/run-dire
 import { isListenedOn } from '../../xen/socket-file.js';
 import type { XenstoreClient } from '../../xen/xenstore/client.js';
 import { XS_CONTROL } from '../../xen/xenstore/wire.js';
-import { Failure, trying } from '../cli/failure.js';
+import { Failure, failing, trying } from '../cli/failure.js';
 import { jsonLine } from '../cli/json.js';
 import { print, watchOutput } from '../cli/output.js';
 import { withStore } from '../cli/store.js';
@@ -23,6 +23,8 @@ const UNKNOWN = 4;
 /** How long lingd may take to answer, in milliseconds. */
 const PATIENCE = 5000;
 const RETRY = 20;
+
+const fail = failing('lingd', UNKNOWN);
 
 export function status(options: Place & { readonly json?: boolean }): Promise<void> {
   return withLingd(options, async (ask) => {
@@ -77,12 +79,4 @@ async function askOf(store: XenstoreClient, words: readonly string[]): Promise<s
   const request = Buffer.from(words.map((word) => `${word}\0`).join(''));
   const { payload } = await trying('lingd refuses', store.request(XS_CONTROL, request));
   return payload.toString('latin1').replace(/\0$/, '');
-}
-
-function fail(error: unknown): never {
-  const { code, message } = error as NodeJS.ErrnoException;
-  // What has no code either is a fault of this program.
-  if (!(error instanceof Failure) && code === undefined) throw error;
-  console.error(`lingd: ${message}`);
-  process.exit(UNKNOWN);
 }

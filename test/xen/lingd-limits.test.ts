@@ -8,6 +8,7 @@ import { encodeNumbers, HYPERCALL_GRANT, HYPERCALL_HELLO, HYPERCALL_MAP } from '
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { XS_READ, XS_WRITE } from '#xen/xenstore/wire';
 import { Box, LINGD } from '../support/box';
+import { lingXenstore } from '../support/ling-xenstore';
 import { RawClient } from '../support/raw-client';
 import { descriptorsOf, eventually, processesWith } from '../support/residue';
 import { run } from '../support/run';
@@ -225,6 +226,15 @@ describe('messages of a user', () => {
   });
 });
 
+test('a tool that would be one domain too many says so', async () => {
+  await start({ domains: 1 });
+  await join();
+  const env = { XENSTORED_PATH: path.join(box.rundir, 'domain') };
+  const { status, stdout, stderr } = await lingXenstore(env, 'ls', '/local/domain');
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toContain('EDQUOT');
+});
+
 describe('the policy', () => {
   test('is read again by SIGHUP: what is there stays, what comes counts', async () => {
     await start({ domains: 3 });
@@ -240,7 +250,7 @@ describe('the policy', () => {
     await expect(join()).rejects.toEqual(over);
     expect(await a.xenstore.readString('domid')).toBe('1');
     await reload('{', `${policy}: `);
-    expect(said).toContain('the policy of before goes on');
+    expect(said).toContain('policy not read again: the one of before goes on');
     await expect(join()).rejects.toEqual(over);
     fs.rmSync(policy);
     fs.mkdirSync(policy);

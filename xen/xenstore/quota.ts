@@ -56,7 +56,7 @@ export function parseQuota(setting: string): Partial<Quota> {
   const [name = '', value = ''] = setting.split(/=(.*)/s);
   const named = QUOTA_NAMES.get(name);
   if (named === undefined)
-    throw new Error(`expected one of ${[...QUOTA_NAMES.keys()].join(', ')} and =<number>`);
+    throw new Error(`expected <what>=<number>, with one of ${[...QUOTA_NAMES.keys()].join(', ')}`);
   const number = wholeNumber(value);
   if (number === undefined) throw new Error(`expected a whole number from 1 to ${MOST} after ${name}=`);
   return { [named.key]: number };
