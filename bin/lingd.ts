@@ -6,7 +6,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isLogLevel, LOG_LEVELS, type LogLevel } from '../xen/lingd/log.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
-import { parseQuota, type Quota } from '../xen/xenstore/quota.js';
+import { parseQuota, QUOTA_NAMES, type Quota } from '../xen/xenstore/quota.js';
 import { LOG_FORMATS, type LogFormat } from './lingd/log.js';
 import { type ServeOptions, serve } from './lingd/serve.js';
 
@@ -61,6 +61,14 @@ program
     commands().logLevel(command.optsWithGlobals(), level),
   );
 
+program
+  .command('quota')
+  .description('show what each domain may use up of the Xenstore of the lingd that serves there, or set it')
+  .argument('[what=number...]', `of ${[...QUOTA_NAMES.keys()].join(', ')}`, settings)
+  .action((set: readonly string[] | undefined, _, command: Command) =>
+    commands().quota(command.optsWithGlobals(), set),
+  );
+
 // Set last, since commands take over what is set before them.
 program.allowExcessArguments().parseAsync();
 
@@ -95,6 +103,11 @@ function quota(setting: string, earlier: Partial<Quota> = {}): Partial<Quota> {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+function settings(setting: string, earlier: readonly string[] = []): readonly string[] {
+  quota(setting);
+  return [...earlier, setting];
 }
 
 function logLevel(text: string): LogLevel {

@@ -47,6 +47,14 @@ export function logLevel(options: Place, level: LogLevel | undefined): Promise<v
   });
 }
 
+/** Settings are such as `nodes=1000`. */
+export function quota(options: Place, settings: readonly string[] = []): Promise<void> {
+  return withLingd(options, async (ask) => {
+    for (const setting of settings) await ask('quota', 'set', ...setting.split('='));
+    if (settings.length === 0) print(await ask('quota'));
+  });
+}
+
 /** Asks by CONTROL; the answer is text. */
 type Ask = (...words: string[]) => Promise<string>;
 
