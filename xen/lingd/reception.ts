@@ -115,7 +115,7 @@ export class Reception {
       send: (packet) => channel.send(packet),
       backlog: channel,
     });
-    this.#log.debug('tool connected', { pid, uid });
+    this.#log.debug('tool connected', { process: pid, uid });
     channel.onPacket = (packet, fds) => {
       this.#requests++;
       fds.forEach(closeFd);
@@ -124,7 +124,7 @@ export class Reception {
     channel.onClose = (error) => {
       connection.close();
       this.#forget(channel);
-      this.#log.debug('tool gone', { pid, uid });
+      this.#log.debug('tool gone', { process: pid, uid });
       this.#sayCutOff(error);
     };
     channel.start();

@@ -101,6 +101,8 @@ describe.each(LEVELS)('--log-level %s', (level) => {
     }
     for (const { time, pid } of lines)
       expect([new Date(time).toISOString(), typeof pid]).toEqual([time, 'number']);
+    // It is lingd's own, also where another one is told of.
+    expect(new Set(lines.map(({ pid }) => pid)).size).toBe(Math.min(1, lines.length));
     if (!isSaid('info')) return;
     expect(lines).toContainEqual(
       expect.objectContaining({ msg: 'domain joined', domid: 1, name: 'the client' }),
