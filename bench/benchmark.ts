@@ -23,6 +23,8 @@ export async function benchmark(
   questions: readonly Question[],
   notes: readonly string[] = [],
 ): Promise<void> {
+  // Until all is said: where nothing is left to wait for, Node.js would end as if all had gone well.
+  process.exitCode = 1;
   const options = parse(name, description, questions);
   const rounds = options.rounds ?? (options.quick ? 1 : 5);
   const effort = options.quick ? 'quick' : 'full';
@@ -44,6 +46,7 @@ export async function benchmark(
   }
   if (answers.length > 1) console.log(`${summary(answers)}\n`);
   if (options.json !== undefined) writeFileSync(options.json, toJson(here, answers));
+  process.exitCode = 0;
 }
 
 function parse(name: string, description: string, questions: readonly Question[]): Options {
