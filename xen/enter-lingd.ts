@@ -10,6 +10,7 @@ import {
   SECRET_BYTES,
 } from './hypercall.js';
 import type { Domid } from './hypervisor.js';
+import { ownUid } from './own-user.js';
 import { RunDirectoryError } from './run-directory.js';
 import { connectToLingd, type LingdPlace, noAnswer, PATIENCE } from './start-lingd.js';
 import { UnixChannel } from './unix-channel.js';
@@ -62,7 +63,7 @@ export async function enterLingd(place: Place & { readonly name: string }): Prom
     } catch (error) {
       const refusal = error instanceof XenstoreError && REFUSALS[error.code];
       if (refusal) {
-        const message = `${error.code}: user ${process.geteuid?.()} ${refusal}, says the policy of the lingd in ${place.directory}`;
+        const message = `${error.code}: user ${ownUid()} ${refusal}, says the policy of the lingd in ${place.directory}`;
         throw new XenstoreError(error.code, message, { cause: error });
       }
       // A lingd that was just leaving took the connection with it; the next one is ours.

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { closeFd, lockDirectory } from '../native/index.js';
+import { isMaster, ownUid } from './own-user.js';
 
 export class RunDirectoryError extends Error {
   readonly code = 'ERR_RUN_DIRECTORY';
@@ -45,10 +46,10 @@ function tryToMake(directory: string): boolean {
 export function checkRunDirectory(directory: string): number | undefined {
   const link = fs.lstatSync(directory, { throwIfNoEntry: false });
   const found = fs.statSync(directory, { throwIfNoEntry: false });
-  if (link?.isSymbolicLink() && !isTrusted(link)) refuseOwner(directory);
+  if (link?.isSymbolicLink() && !isMaster(link.uid)) refuseOwner(directory);
   if (!found) return undefined;
   if (!found.isDirectory()) throw new RunDirectoryError(`${directory} is no directory`);
-  if (!isTrusted(found) && !isOutOfReach(fs.realpathSync(directory))) refuseOwner(directory);
+  if (!isMaster(found.uid) && !isOutOfReach(fs.realpathSync(directory))) refuseOwner(directory);
   if (found.mode & 0o022) throw new RunDirectoryError(`${directory} can be written by other users`);
   return found.uid;
 }
@@ -68,17 +69,8 @@ function isOutOfReach(at: string): boolean {
   if (parent === at) return true;
   const [above, here] = [fs.statSync(parent), fs.statSync(at)];
   // In a directory such as /tmp, where each can only remove what is its own, it is safe if it is trusted itself.
-  const isSafe = (above.mode & 0o022) === 0 || ((above.mode & 0o1000) !== 0 && isTrusted(here));
-  return isTrusted(above) && isSafe && isOutOfReach(parent);
-}
-
-function isTrusted({ uid }: fs.Stats): boolean {
-  return uid === 0 || uid === ownUid();
-}
-
-/** What the operating system goes by. */
-function ownUid(): number | undefined {
-  return process.geteuid?.();
+  const isSafe = (above.mode & 0o022) === 0 || ((above.mode & 0o1000) !== 0 && isMaster(here.uid));
+  return isMaster(above.uid) && isSafe && isOutOfReach(parent);
 }
 
 /** The lock on a directory that is made if it is not there; undefined while another OS process has it. */

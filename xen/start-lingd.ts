@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { closeFd, connectUnix } from '../native/index.js';
+import { ownUid } from './own-user.js';
 import { checkRunDirectory, domainSocket, isOwnDirectory, tryToLock } from './run-directory.js';
 
 export interface LingdPlace {
@@ -52,7 +53,7 @@ export async function connectToLingd({
       signal?.throwIfAborted();
       const owner = checkRunDirectory(directory);
       const found = tryConnect(directory);
-      const isOthers = owner === undefined ? isForeign : owner !== process.geteuid?.();
+      const isOthers = owner === undefined ? isForeign : owner !== ownUid();
       if (typeof found === 'number') return { fd: found, isForeign: isOthers, letGo: () => letGo(starting) };
       if (starting?.failure) throw new LingdStartError(starting.failure);
       if (Date.now() > deadline) {

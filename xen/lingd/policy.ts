@@ -4,6 +4,7 @@
  *     { "users": { "alice": { "domains": 20 }, "1001": {}, "*": { "domains": 2, "messages": 1000 } } }
  */
 import fs from 'node:fs';
+import { isMaster } from '../own-user.js';
 import { uidOf } from './user-name.js';
 
 /** What a user may have, over all domains together. */
@@ -80,11 +81,6 @@ export class Policy {
     const named = [...this.#named].some(([uid, { domains }]) => domains > 0 && !isMaster(uid));
     return named || this.#others.domains > 0;
   }
-}
-
-/** Whether that is lingd's own user or root, who can do everything with lingd anyway. */
-export function isMaster(uid: number): boolean {
-  return uid === 0 || uid === process.geteuid?.();
 }
 
 /** Throws PolicyError. */

@@ -9,6 +9,7 @@ import {
   SECRET_BYTES,
 } from '../hypercall.js';
 import { type Domid, isDomid } from '../hypervisor.js';
+import { isMaster } from '../own-user.js';
 import { type Limits, UnixChannel } from '../unix-channel.js';
 import { XenstoreError } from '../xenstore/errors.js';
 import type { XenstoreServer } from '../xenstore/server.js';
@@ -19,7 +20,6 @@ import type { EventChannels } from './event-channels.js';
 import type { GrantTable } from './grant-table.js';
 import type { Legacy } from './legacy.js';
 import type { Log } from './log.js';
-import { isMaster } from './policy.js';
 import type { User, Users } from './users.js';
 
 /** What lingd has for those who connect, and wants to know of them. */

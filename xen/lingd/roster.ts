@@ -5,6 +5,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { SECRET_BYTES } from '../hypercall.js';
 import type { Domid } from '../hypervisor.js';
+import { ownUid } from '../own-user.js';
 import { XenstoreError } from '../xenstore/errors.js';
 
 export type RosterRecord =
@@ -74,7 +75,7 @@ export class Roster {
       return;
     }
     const secretHash = Buffer.from(record[2], 'base64');
-    const uid = record[3] ?? (process.geteuid?.() as number);
+    const uid = record[3] ?? ownUid();
     this.#members.set(domid, { uid, secretHash, done: [], expected: Date.now() + PATIENCE });
   }
 
