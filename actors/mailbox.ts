@@ -169,7 +169,7 @@ class Segment {
 /** The size of a segment goes from 8 to this. */
 const MOST = 1024;
 /** How many slots an empty mailbox may hold on to. */
-const KEPT = 64;
+const KEPT = 256;
 
 function noSlots(): unknown[] {
   const none = undefined;

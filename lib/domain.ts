@@ -8,6 +8,8 @@ import { formatReason } from '../actors/format.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
 import type { Reason } from '../actors/signal.js';
 import type { Driver } from '../ports/driver.js';
+import type { Ring } from '../ports/drivers/tube-options.js';
+import { isRingSize } from '../ports/drivers/tube-resources.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { LinuxHypervisor } from '../xen/linux-hypervisor.js';
@@ -16,6 +18,7 @@ import { XenstoreError } from '../xen/xenstore/errors.js';
 import { type DomainStatus, domainLifecycle } from './domain-lifecycle.js';
 import { DomainRuntime } from './domain-runtime.js';
 import { runTree } from './domain-tree.js';
+import type { TubeServerOptions } from './tube-server.js';
 
 export interface BootOptions {
   /** What others see as the domain's name in Xenstore: 1 to 64 bytes. Default: `domain-<OS process id>`. */
@@ -24,6 +27,11 @@ export interface BootOptions {
   readonly rundir?: string;
   /** How long a peer may take to answer when a tube is opened, in milliseconds. Default 5000, as in LING. */
   readonly tubeTimeout?: number;
+  /**
+   * The largest rings, in bytes, that this domain makes for those who open tubes to it, each in its own memory: twice as
+   * much a tube. `'ling'`: LING's 31 slots and nothing else. Default 1 MiB.
+   */
+  readonly tubeRing?: Ring;
 }
 
 export class OptionError extends RangeError {
@@ -61,7 +69,13 @@ export type DomainEvents = {
  * be reached
  */
 export async function boot(options: BootOptions = {}): Promise<Domain> {
-  const { name = `domain-${process.pid}`, rundir, tubeTimeout = 5000, ...others } = options;
+  const {
+    name = `domain-${process.pid}`,
+    rundir,
+    tubeTimeout = 5000,
+    tubeRing = 2 ** 20,
+    ...others
+  } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw new OptionError(`${unknown} is no option of boot`);
   if (typeof name !== 'string' || Buffer.byteLength(name) > 64 || !/^\P{Cc}+$/u.test(name)) {
@@ -73,11 +87,14 @@ export async function boot(options: BootOptions = {}): Promise<Domain> {
   if (typeof tubeTimeout !== 'number' || !(tubeTimeout > 0)) {
     throw new OptionError('tubeTimeout has to be a positive number of milliseconds');
   }
+  if (tubeRing !== 'ling' && !isRingSize(tubeRing)) {
+    throw new OptionError("tubeRing has to be 'ling', or a power of two from 131072 to 8388608 bytes");
+  }
   const directory = rundir === undefined ? defaultRunDirectory() : path.resolve(rundir);
   const hypervisor = await LinuxHypervisor.connect({ name, directory });
   const domain = new Domain(hypervisor, directory);
   try {
-    await domain.start(tubeTimeout);
+    await domain.start({ timeout: tubeTimeout, ring: tubeRing });
     return domain;
   } catch (error) {
     await domain.stop();
@@ -171,13 +188,13 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
   }
 
   /** @internal Starts the domain's own processes; resolves when tubes can be opened and accepted. */
-  start(tubeTimeout: number): Promise<void> {
+  start(options: TubeServerOptions): Promise<void> {
     return new Promise((resolve, reject) => {
       const onStarted = (): void => {
         this.#state = domainLifecycle.transition(this.#state, 'STARTED');
         resolve();
       };
-      this.run((self) => runTree(self, { timeout: tubeTimeout }, onStarted)).then(
+      this.run((self) => runTree(self, options, onStarted)).then(
         (reason) => this.#end(reason),
         (error: unknown) => {
           reject(error);

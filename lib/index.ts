@@ -58,6 +58,8 @@ export * as sys from './sys.js';
 export * as timer from './timer.js';
 export type {
   CanSendMessage,
+  OpenOption,
+  Ring,
   Tube,
   TubeInfo,
   TubeMessage,

@@ -71,14 +71,19 @@ class Acceptor extends Keeper {
   }
 
   async #offer(): Promise<HandshakeEvent> {
-    const { tip } = this.keys;
+    const { tip, nock } = this.keys;
+    const asked = await this.ringOfPeer(nock);
+    if (asked[0] === 'error') return this.fail(asked[1]);
+    const { ring } = this.options;
+    const size = ring === 'ling' || asked[1] === undefined ? undefined : Math.min(ring, asked[1]);
     const port = this.openPort();
-    const answer = await this.control(port, TUBE_OPEN, encode(this.options.peer));
+    const answer = await this.control(port, TUBE_OPEN, encode(this.options.peer, ...(size ? [size] : [])));
     if (answer?.[0] !== 0) return this.fail(this.exitReasonOf(port) ?? 'einval');
     const offered = await this.writeTogether(tip, {
       [`${tip}/ring-ref`]: answer.readUInt32BE(1),
       [`${tip}/event-channel-tx`]: answer.readUInt32BE(5),
       [`${tip}/event-channel-rx`]: answer.readUInt32BE(9),
+      ...(size && { [`${tip}/ring`]: size }),
       [`${tip}/state`]: INITIALISED,
     });
     return offered === 'ok' ? { type: 'OFFERED' } : this.fail(offered[1]);

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pid, type Port } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
 import { TUBE_HANGUP, TUBE_SETOPTS } from '../ports/drivers/tube.js';
-import type { TubeOption } from '../ports/drivers/tube-options.js';
+import type { Ring, TubeOption } from '../ports/drivers/tube-options.js';
+import { isRingSize } from '../ports/drivers/tube-resources.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import {
@@ -21,7 +22,7 @@ import {
 } from '../xen/tube-handshake.js';
 import { isDisconnection } from './disconnection.js';
 import type { From } from './gen-server.js';
-import type { Done } from './result.js';
+import type { Done, Result } from './result.js';
 import { forgetPeer } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
 
@@ -29,6 +30,8 @@ export interface TubeOptions {
   readonly me: Domid;
   readonly peer: Domid;
   readonly tid: number;
+  /** What the rings are to be at most. */
+  readonly ring: Ring;
   /** How long the peer may take for its part of the handshake, in milliseconds. */
   readonly timeout: number;
   /** The tube_server that wants this tube. */
@@ -193,6 +196,17 @@ export abstract class Keeper {
   protected fail(reason: string): HandshakeEvent {
     this.failure ??= reason;
     return { type: 'FAILED' };
+  }
+
+  /**
+   * What the peer has written into its key `ring` as the size of packed rings; undefined for LING's layout, of which a peer
+   * says nothing. `{error, einval}` for what is no size.
+   */
+  protected async ringOfPeer(directory: string): Promise<Result<number | undefined>> {
+    const found = await xenstore.read_integer(this.self, `${directory}/ring`);
+    if (found[0] === 'ok') return isRingSize(found[1]) ? found : ['error', 'einval'];
+    if (found[1] === 'enoent') return ['ok', undefined];
+    return found[1] === 'not_integer' ? ['error', 'einval'] : found;
   }
 
   /** Opens the port, with this process as its owner, who wants no packets: they wait for whom it is given to. */

@@ -117,6 +117,7 @@ class Opener extends Keeper {
     this.#announced = true;
     const announced = await this.writeTogether(nock, {
       [`${nock}/tip`]: tip,
+      ...(this.options.ring !== 'ling' && { [`${nock}/ring`]: this.options.ring }),
       [`${nock}/state`]: INIT_WAIT,
       [`${tip}/nock`]: nock,
     });
@@ -140,8 +141,14 @@ class Opener extends Keeper {
     );
     const numbers = found.map((result) => (result[0] === 'ok' ? result[1] : -1));
     if (numbers.some((number) => !isU32(number))) return this.#failToAttach('einval');
+    const ring = await this.ringOfPeer(this.keys.tip);
+    if (ring[0] === 'error') return this.#failToAttach(ring[1]);
+    const size = ring[1] === undefined ? [] : [ring[1]];
+    // Nobody makes rings that were not asked for.
+    const { ring: asked } = this.options;
+    if (size.some((made) => asked === 'ling' || made > asked)) return this.#failToAttach('einval');
     const port = this.openPort();
-    const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers));
+    const answer = await this.control(port, TUBE_ATTACH, encode(this.options.peer, ...numbers, ...size));
     if (answer?.[0] !== 0) return this.#failToAttach(this.exitReasonOf(port) ?? 'einval');
     // The other side may send as soon as it sees that this one is connected.
     if (!self.is_process_alive(this.#caller.from[0])) {

@@ -4,7 +4,8 @@
  */
 import type { Pid, Port, Reference } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
-import type { TubeOption } from '../ports/drivers/tube-options.js';
+import { LEAST_RING } from '../native/index.js';
+import type { Ring, TubeOption } from '../ports/drivers/tube-options.js';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { NOCK, parseInvitation, TIP } from '../xen/tube-handshake.js';
@@ -24,13 +25,20 @@ import * as xenstore from './xenstore.js';
 export const TUBE_SERVER = 'tube_server';
 
 export type TubeCall =
-  | [request: ['open', Domid, number, readonly TubeOption[]], reply: Result<Port>]
+  | [request: ['open', Domid, number, readonly TubeOption[], Ring | undefined], reply: Result<Port>]
   | [request: ['accept', readonly TubeOption[]], reply: Result<Port>]
   | [request: ['close', Port], reply: Done];
 
 export interface TubeServerOptions {
   /** How long a peer may take for a handshake, in milliseconds. */
   readonly timeout: number;
+  /** The largest rings that are made for those who open tubes to this domain. */
+  readonly ring: Ring;
+}
+
+/** Who opens a tube, and the rings that it would like. */
+interface Opening extends Caller {
+  readonly ring: Ring | undefined;
 }
 
 /** A tube as this side knows it. */
@@ -39,11 +47,11 @@ interface Tube {
   keeper: Pid | undefined;
   port: Port | undefined;
   /** Who opens it, if that is this side. */
-  readonly opener: Caller | undefined;
+  readonly opener: Opening | undefined;
   /** Who waits for its end, having asked for it. */
   readonly closers: From[];
   /** Who wants to open the same tube once this one is gone. */
-  readonly successors: Caller[];
+  readonly successors: Opening[];
   /** The peer has invited to the next tube of this name before this one was gone. */
   invitedAgain: boolean;
   /** The caller of accept that the keeper has been told to serve, until it has. */
@@ -55,6 +63,7 @@ interface Tube {
 interface State {
   readonly me: Domid;
   readonly timeout: number;
+  readonly ring: Ring;
   /** By side, peer and tid: see keyOf. */
   readonly tubes: Map<string, Tube>;
   readonly keepers: Map<Pid, Tube>;
@@ -71,13 +80,14 @@ const DISCONNECTED = 'disconnected';
 const MOST_TUBES = 16_384;
 
 export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Self> = {
-  async init({ timeout }, self) {
+  async init({ timeout, ring }, self) {
     const { domid: me, closed } = hypervisorOf(self);
     const connected = await prepareXenstore(self, me);
     void closed.then(() => self.runtime.send(self.pid, DISCONNECTED));
     const state = {
       me,
       timeout,
+      ring,
       tubes: new Map(),
       keepers: new Map(),
       pending: [],
@@ -90,8 +100,8 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
   handle_call(request, from, state, self) {
     switch (request[0]) {
       case 'open': {
-        const [, peer, tid, options] = request;
-        return open(self, state, { from, options }, peer, tid);
+        const [, peer, tid, options, ring] = request;
+        return open(self, state, { from, options, ring }, peer, tid);
       }
       case 'accept': {
         if (!state.connected) return ['reply', ['error', 'enotconn'], state];
@@ -164,7 +174,7 @@ function onDisconnected(self: Self, state: State): void {
 async function open(
   self: Self,
   state: State,
-  caller: Caller,
+  caller: Opening,
   peer: Domid,
   tid: number,
 ): Promise<['noreply', State] | ['reply', Result<Port>, State]> {
@@ -211,7 +221,7 @@ async function inviteAll(self: Self, state: State): Promise<void> {
   }
 }
 
-async function startTube(self: Self, state: State, name: TubeName, opener?: Caller): Promise<void> {
+async function startTube(self: Self, state: State, name: TubeName, opener?: Opening): Promise<void> {
   const tube: Tube = {
     name,
     keeper: undefined,
@@ -225,7 +235,8 @@ async function startTube(self: Self, state: State, name: TubeName, opener?: Call
   };
   state.tubes.set(keyOf(name), tube);
   const { me, timeout } = state;
-  const options: TubeOptions = { me, peer: name.peer, tid: name.tid, timeout, server: self.pid };
+  const ring = opener ? (opener.ring ?? LEAST_RING) : state.ring;
+  const options: TubeOptions = { me, peer: name.peer, tid: name.tid, ring, timeout, server: self.pid };
   await keep(self, state, tube, (keeper) =>
     opener ? keepOpener(keeper, options, opener) : keepAcceptor(keeper, options),
   );

@@ -4,8 +4,8 @@
  * One side opens, the other accepts, in either order: each waits for the other. A tube is a port: send with
  * `self.port_command(tube, data)`, 1 to 4096 bytes a packet; packets come as `[tube, ['data', Buffer]]` to the
  * process that opened or accepted it, or that was given it by controlling_process, which is also linked to it. Packets
- * of one direction stay in order. A packet that finds the tube full (31 packets) is dropped; who wants no loss paces
- * itself with can_send, or opens the tube with `['full', 'busy']`.
+ * of one direction stay in order. A packet that finds the tube full is dropped; who wants no loss paces itself with
+ * can_send, or opens the tube with `['full', 'busy']`.
  *
  * When the other side closes or dies, what it had sent before is delivered, then the port closes by itself: a
  * linked process that traps exits gets `['EXIT', tube, 'normal']`, and monitors get 'DOWN'. In passive mode that is
@@ -18,6 +18,12 @@
  * - `['active', Active]` as inet has it. `true`, the default: packets come as messages. `false`, passive mode: nothing
  *   is taken out of the tube, which fills up, and then its sender waits or drops. `'once'`: one packet, then passive.
  *   A number: that many packets (added to those that were left), then passive, which `['tube_passive', tube]` says.
+ * - `['spin', microseconds]`, 0 to 1000: how long to look for packets before going to sleep. Waking up takes tens of
+ *   microseconds; looking takes a core. Default 0.
+ *
+ * Only when it is opened: `['ring', bytes]`, how much each direction holds, a power of two from 131072 (the default) to
+ * 8388608, of which each packet takes its own bytes and 4 to 11 more; the other side may make it smaller (its boot option
+ * `tubeRing`). `['ring', 'ling']`: LING's 31 packets of whatever size, as with every LING domain.
  */
 import { badarg } from '../actors/errors.js';
 import { Pid, Port } from '../actors/identifiers.js';
@@ -31,7 +37,14 @@ import {
   TUBE_SETOPTS,
   type TubeInfo,
 } from '../ports/drivers/tube.js';
-import { parseTubeOptions, type TubeOption, type TubeSettings } from '../ports/drivers/tube-options.js';
+import {
+  type OpenOption,
+  parseOpenOptions,
+  parseTubeOptions,
+  type TubeOption,
+  type TubeSettings,
+} from '../ports/drivers/tube-options.js';
+import type { IoData } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
 import { passOn } from './pass-on.js';
@@ -42,7 +55,7 @@ import { encode } from './tube-keeper.js';
 import { isTube } from './tube-server.js';
 
 export type { TubeInfo } from '../ports/drivers/tube.js';
-export type { TubeOption, TubeSettings } from '../ports/drivers/tube-options.js';
+export type { OpenOption, Ring, TubeOption, TubeSettings } from '../ports/drivers/tube-options.js';
 
 export { isData } from './port-messages.js';
 
@@ -69,11 +82,11 @@ export async function open(
   self: Self,
   domid: Domid,
   tid = 0,
-  options: readonly TubeOption[] = [],
+  options: readonly OpenOption[] = [],
 ): Promise<Result<Tube>> {
-  const parsed = orBadarg(() => parseTubeOptions(options));
+  const parsed = orBadarg(() => parseOpenOptions(options));
   if (!isDomid(domid) || !isTid(tid) || parsed === undefined) return ['error', 'badarg'];
-  return callTubeServer(self, ['open', domid, tid, parsed]) as Promise<Result<Tube>>;
+  return callTubeServer(self, ['open', domid, tid, parsed.options, parsed.ring]) as Promise<Result<Tube>>;
 }
 
 /**
@@ -100,10 +113,10 @@ export async function close(self: Self, tube: Port): Promise<Done> {
 }
 
 /**
- * Waits until packets can be sent without loss, and answers how many: 1 to 31. Several senders that ask at
- * the same time are each told of a part of the room; it is theirs for the next few turns of the event loop.
- * `{error, closed}` when the tube closes
- * meanwhile, `{error, badarg}` for what is no open tube.
+ * Waits until packets can be sent without loss, and answers how many, whatever their sizes: in an empty tube 30, or 31 as
+ * LING has it, or what a larger ring has room for. Several senders that ask at the same time are each told of a part of the
+ * room; it is theirs for the next few turns of the event loop. `{error, closed}` when the tube closes meanwhile,
+ * `{error, badarg}` for what is no open tube.
  */
 export async function can_send(self: Self, tube: Port): Promise<Result<number, 'closed' | 'badarg'>> {
   const asked = can_send_async(self, tube);
@@ -112,6 +125,21 @@ export async function can_send(self: Self, tube: Port): Promise<Result<number, '
     isTuple(message) && message[0] === 'can_send' && message[1] === tube;
   const [, , slots] = await self.receive(isAnswer);
   return slots === 'closed' ? ['error', 'closed'] : ['ok', slots];
+}
+
+/**
+ * Sends each of them as `port_command` does, in order: one call for many packets, for who has many. Answers true when all
+ * are sent, which with `['full', 'busy']` may take until there is room for them; in the other mode those that found none are
+ * counted as drops. **To be awaited.** Raises badarg as port_command does: for a closed tube, also one that closes meanwhile,
+ * and for what is no packet; those before that are sent.
+ */
+export async function send_many(self: Self, tube: Port, packets: readonly IoData[]): Promise<true> {
+  for (let sent = self.commandMany(tube, packets); sent < packets.length; ) {
+    // Suspends the caller, as there is no room.
+    await self.port_command(tube, packets[sent++] as IoData);
+    sent += self.commandMany(tube, packets, sent);
+  }
+  return true;
 }
 
 /** As can_send, but answers at once; `['can_send', tube, slots]` comes as a message, at the latest when the tube closes. */

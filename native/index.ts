@@ -38,6 +38,11 @@ export interface Reactor {
   /** Lets this thread's event loop do the waiting; false where the host has no libuv to ask. */
   attach(): boolean;
   /**
+   * What {@link runReactor} takes as well, on a worker thread: it takes packets out of the packed rings of tubes that are
+   * made with this reactor from here on, when this thread is too late to do so.
+   */
+  startRelief(): number;
+  /**
    * Ends the waiting, on whatever thread; nothing is called any more, and nothing can be added. Until then the event
    * loop is kept alive.
    */
@@ -56,30 +61,41 @@ export interface TubeCounters {
 
 /** One end of a tube. BROKEN (-1) from any method: the peer wrote nonsense into the shared pages; close it. */
 export interface TubeEnd {
-  /** Tokens of the reactor that become ready when packets wait, and when the peer has made room. */
+  /** Tokens of the reactor that become ready when packets wait, and when the peer has made room; maybe the same. */
   readonly packetsToken: number;
   readonly roomToken: number;
+  /** How many packets of the largest size fit into an empty ring: 31 as LING lays it out. */
+  readonly slots: number;
   /**
-   * Copies one packet of 1 to 4096 bytes into the ring: 1 when written, 0 when the ring was full (counted as a
-   * drop), or BROKEN. The peer may learn of it only with the next flush().
+   * Copies one packet, the first `size` bytes (all of them if it is not given), 1 to 4096, into the ring: 1 when written, WRITTEN_LAST when another one may not fit any
+   * more, 0 when there was no room (counted as a drop), or BROKEN. The peer may learn of it only with the next flush().
    */
-  write(packet: Uint8Array): number;
-  /** Wakes the peer if anything has been written that it was not told of. */
+  write(bytes: Uint8Array, size?: number): number;
+  /** Wakes the peer if anything has been written that it was not told of, and it sleeps. */
   flush(): void;
   /** The peer is gone: it is not woken any more, which it could make wait for ever. */
   mute(): void;
-  /** How many packets can be written now, 0 to 31, or BROKEN. */
+  /** How many packets can be written now, whatever their sizes, or BROKEN. */
   freeSlots(): number;
+  /** Whether what finds no room is lost; if it is, the peer is told when there is little left. At first it is. */
+  setDrops(drops: boolean): void;
   /**
-   * Copies waiting packets, oldest first, one behind the other into the slab from the offset on and their lengths
-   * into `lengths`, until the ring is empty, `lengths` is full, or less than 4096 bytes of the slab are left.
-   * Returns their number or BROKEN.
+   * Copies waiting packets, oldest first and each behind the one before, into the slab from the offset on, and for each
+   * its offset from there and its length into `places`, until the ring is empty, `places` is full, or less than
+   * {@link LARGEST_RECORD} bytes of the slab are left. Returns their number or BROKEN; 0 also while another thread does that in
+   * this one's place.
    */
-  read(slab: Uint8Array, offset: number, lengths: Uint32Array): number;
-  /** Arms packetsToken, then says how many packets wait: when any do, do not sleep. Or BROKEN. */
+  read(slab: Uint8Array, offset: number, places: Uint32Array): number;
+  /** Whether more than half of the ring was in use at any read since the last question. */
+  wasPressed(): boolean;
+  /** Whether packets may be taken out of the ring ahead when this thread is late. At first they are not. */
+  setTakesAhead(takes: boolean): void;
+  /** The peer has gone: nothing is read that it has not written until now. */
+  hangUp(): void;
+  /** Arms packetsToken, then says whether any packets wait: when any do, do not sleep. Or BROKEN. */
   armPackets(): number;
-  /** Arms roomToken, then says how many slots are free: when any are, do not sleep. Or BROKEN. */
-  armRoom(): number;
+  /** Arms roomToken for when there is room for so many, then says for how many there is now, or BROKEN. */
+  armRoom(slots: number): number;
   counters(): TubeCounters;
   /** Flushes, unmaps the pages, closes the descriptors. Nothing but close() and flush() may be called afterwards. */
   close(): void;
@@ -111,12 +127,17 @@ export interface ProgramToStart {
 
 interface Native {
   Reactor: new (onReady: (tokens: number[]) => void) => Reactor;
-  /** The four descriptors are [kick, wait] of the ring this side writes, then of the one it reads; they and the pages are taken over. */
+  /**
+   * With rings of so many bytes each, a power of two from {@link LEAST_RING} to {@link MOST_RING}: native/packed_layout.h; the
+   * four descriptors are [kick, wait] for this thread, then for its relief. With 0, as LING lays out a tube: [kick, wait]
+   * of the ring this side writes, then of the one it reads. They and the pages are taken over.
+   */
   TubeEnd: new (
     reactor: Reactor,
     side: Side,
     pages: SharedPages,
     doorbells: readonly [number, number, number, number],
+    ringSize: number,
   ) => TubeEnd;
   /**
    * Blocks this thread with the reactor of that number until its owner stops it. True, to be called again in a later
@@ -130,6 +151,13 @@ interface Native {
   /** The grant references of the 64 buffers (tx, then rx), read once from the ring page that is the first of `pages`. */
   readGrefs(pages: SharedPages): number[];
   writeGrefs(pages: SharedPages, grefs: readonly number[]): void;
+  /**
+   * Of packed rings: the references in the control page, or those in the pages of which that has the references, read once.
+   * They are of the pages behind it, or where they are more than {@link GREFS_IN_CONTROL_PAGE} of the pages that list these.
+   */
+  readPackedGrefs(pages: SharedPages, count: number, fromTables: boolean): number[];
+  /** Those of all pages but the first. */
+  writePackedGrefs(pages: SharedPages, ringSize: number, grefs: readonly number[]): void;
   /** Memory for received packets from a pool, to which it returns when nothing refers to it any more. */
   newSlab(): ArrayBuffer;
   createEventFd(): number;
@@ -189,8 +217,18 @@ interface Native {
 
 /** A packet that would not be one: rings carry 1 to MAX_PACKET bytes. */
 export const MAX_PACKET = 4096;
+/** What such a packet takes in a packed ring, and in a slab. */
+export const LARGEST_RECORD = 4104;
 export const TUBE_PAGES = 65;
+export const PAGE_SIZE = 4096;
 export const BROKEN = -1;
+/** Written, and another packet may not fit. */
+export const WRITTEN_LAST = 2;
+/** Sizes of packed rings, in bytes; the least takes as many pages as LING's tubes. */
+export const LEAST_RING = 128 * 1024;
+export const MOST_RING = 8 * 1024 * 1024;
+export const GREFS_IN_CONTROL_PAGE = 768;
+export const GREFS_IN_TABLE_PAGE = 1024;
 /** Stands for descriptors that have been sent and could not be received: EMFILE. It need not be closed, but may be. */
 export const LOST_FD = -1;
 
@@ -223,6 +261,8 @@ export const {
   mapPages,
   readGrefs,
   writeGrefs,
+  readPackedGrefs,
+  writePackedGrefs,
   newSlab,
   createEventFd,
   listenUnix,

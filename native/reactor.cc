@@ -9,6 +9,7 @@ namespace {
 constexpr uint64_t CONTROL = 0;
 constexpr uint64_t HOST_LOOP = UINT64_MAX;
 constexpr uint32_t READABLE = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t EVERY_RING = EPOLLIN | EPOLLET;
 constexpr uint32_t SILENT = EPOLLONESHOT;
 constexpr uint32_t RUNG_ONCE = EPOLLIN | EPOLLONESHOT;
 constexpr int EVENTS_AT_ONCE = 64;
@@ -18,6 +19,15 @@ void control(int epoll, int operation, int fd, uint32_t events, uint64_t token) 
   event.events = events;
   event.data.u64 = token;
   if (epoll_ctl(epoll, operation, fd, &event) < 0) throw OsError("epoll_ctl", errno);
+}
+
+uint32_t eventsAtFirst(WatchOf kind) {
+  switch (kind) {
+    case WatchOf::SOCKET: return READABLE;
+    case WatchOf::DOORBELL: return SILENT;
+    case WatchOf::BELL: return EVERY_RING;
+  }
+  return 0;
 }
 
 Fd createEpoll() {
@@ -44,7 +54,7 @@ uint64_t Reactor::add(int fd, WatchOf kind) {
   const uint64_t token = ++lastToken_;
   watches_.emplace(token, std::make_shared<Watch>(fd, kind));
   try {
-    control(epoll_.get(), EPOLL_CTL_ADD, fd, kind == WatchOf::DOORBELL ? SILENT : READABLE, token);
+    control(epoll_.get(), EPOLL_CTL_ADD, fd, eventsAtFirst(kind), token);
   } catch (...) {
     watches_.erase(token);
     throw;
@@ -121,7 +131,8 @@ bool Reactor::wait(int timeout) {
     for (int i = 0; i < count; i++) {
       isHostsTurn = isHostsTurn || events[i].data.u64 == HOST_LOOP;
       const auto found = watches_.find(events[i].data.u64);
-      if (found == watches_.end() || !found->second->armed.exchange(false)) continue;
+      if (found == watches_.end()) continue;
+      if (found->second->kind != WatchOf::BELL && !found->second->armed.exchange(false)) continue;
       wake = wake || ready_.empty();
       ready_.push_back(events[i].data.u64);
     }

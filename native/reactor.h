@@ -7,7 +7,8 @@
 // owner is woken for every packet.)
 //
 // A socket is watched all the time, by its edges. A doorbell that is not armed is not even looked at by the kernel:
-// peers ring it far more often than anybody sleeps, and no ring may wake a thread only to be dropped.
+// LING's peers ring it far more often than anybody sleeps, and no ring may wake a thread only to be dropped. A bell is
+// only rung for who has asked for it by other means: every ring is an event, and there is nothing to arm.
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,7 @@
 
 namespace ling {
 
-enum class WatchOf { SOCKET, DOORBELL };
+enum class WatchOf { SOCKET, DOORBELL, BELL };
 
 struct Watch {
   Watch(int descriptor, WatchOf what) : fd(descriptor), kind(what) {}

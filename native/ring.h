@@ -13,6 +13,15 @@ namespace ling {
 
 constexpr int BROKEN = -1;
 
+// A packet in memory that many have been read into.
+struct Place {
+  uint32_t offset;
+  uint32_t len;
+};
+
+// Written, and there is no room for another packet.
+constexpr int WRITTEN_LAST = 2;
+
 inline uint32_t nextSlot(uint32_t index) { return (index + 1) % RING_SLOTS; }
 
 class RingWriter {
@@ -27,7 +36,7 @@ class RingWriter {
     return static_cast<int>(RING_SLOTS - 1 - used);
   }
 
-  // Copies one packet of 1 to MAX_PACKET bytes in: 1 when it is written, 0 when the ring is full, or BROKEN.
+  // Copies one packet of 1 to MAX_PACKET bytes in: 1 or WRITTEN_LAST when it is written, 0 when the ring is full, or BROKEN.
   int write(const uint8_t* data, uint32_t len) {
     // The reader's index is on a cache line that both sides write: it is only looked at when there is no room left
     // by the last look.
@@ -42,7 +51,10 @@ class RingWriter {
     room_--;
     // Release: whoever sees the new tail sees the packet. The doorbell is rung after a full fence.
     __atomic_store_n(&ring_->tail, static_cast<int32_t>(tail_), __ATOMIC_RELEASE);
-    return 1;
+    if (room_ > 0) return 1;
+    const int room = freeSlots();
+    room_ = room > 0 ? room : 0;
+    return room > 0 ? 1 : room == 0 ? WRITTEN_LAST : BROKEN;
   }
 
  private:
@@ -60,29 +72,34 @@ class RingReader {
   // looked at anything this side has published before the call is seen.
   int waiting() const {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    const int32_t tail = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE);
+    const int32_t tail = isHungUp_ ? lastTail_ : __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE);
     if (tail < 0 || tail >= static_cast<int32_t>(RING_SLOTS)) return BROKEN;
     return static_cast<int>((static_cast<uint32_t>(tail) - head_) % RING_SLOTS);
   }
 
-  // Copies waiting packets, oldest first, one behind the other into `out`, and their lengths into `lengths`,
-  // until the ring is empty, the next might not fit into `room` bytes, or `most` are taken. Returns their
-  // number. A broken slot is BROKEN, but only once the packets before it have been handed out.
-  int read(uint8_t* out, size_t room, uint32_t* lengths, int most) {
+  // The writer has gone: what it has published until now is all there is.
+  void hangUp() {
+    lastTail_ = __atomic_load_n(&ring_->tail, __ATOMIC_ACQUIRE);
+    isHungUp_ = true;
+  }
+
+  // Copies waiting packets, oldest first, into `out`, until the ring is empty, the next might not fit into `room` bytes, or
+  // `most` are taken. Returns their number. A broken slot is BROKEN, but only once the packets before it have been handed
+  // out.
+  int read(uint8_t* out, size_t room, Place* places, int most) {
     int ready = waiting();
     if (ready <= 0) return ready;
     if (ready > most) ready = most;
     int taken = 0;
-    for (; taken < ready && room >= MAX_PACKET; taken++) {
+    for (uint32_t used = 0; taken < ready && room - used >= MAX_PACKET; taken++) {
       const uint32_t len = __atomic_load_n(&ring_->slots[head_].len, __ATOMIC_RELAXED);
       if (len == 0 || len > MAX_PACKET) {
         if (taken == 0) return BROKEN;
         break;
       }
-      std::memcpy(out, buffers_ + size_t{head_} * PAGE_SIZE, len);
-      out += len;
-      room -= len;
-      lengths[taken] = len;
+      std::memcpy(out + used, buffers_ + size_t{head_} * PAGE_SIZE, len);
+      places[taken] = {used, len};
+      used += len;
       head_ = nextSlot(head_);
     }
     // Release: the writer may reuse the slots once it sees the new head, and not before they were copied.
@@ -94,6 +111,8 @@ class RingReader {
   Ring* ring_;
   const uint8_t* buffers_;
   uint32_t head_ = 0;
+  bool isHungUp_ = false;
+  int32_t lastTail_ = 0;
 };
 
 }  // namespace ling

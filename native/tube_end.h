@@ -1,10 +1,10 @@
-// One end of a tube: the mapped pages, a writer on one ring, a reader on the other, and a doorbell for each.
+// One end of a tube: what is common to LING's layout of the shared pages and to ours.
 #pragma once
 
-#include <memory>
+#include <atomic>
+#include <cstdint>
 
 #include "os.h"
-#include "reactor.h"
 #include "ring.h"
 
 namespace ling {
@@ -25,51 +25,52 @@ struct Counters {
   uint64_t receivedBytes = 0;
 };
 
+// All of it is for one thread.
 class TubeEnd {
  public:
-  // `sending` belongs to the ring this side writes, `receiving` to the one it reads.
-  TubeEnd(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving);
-  ~TubeEnd();
-  TubeEnd(const TubeEnd&) = delete;
-  TubeEnd& operator=(const TubeEnd&) = delete;
+  virtual ~TubeEnd() = default;
 
-  // As RingWriter::write; a full ring counts a drop. The peer is woken at once when half the ring has not
-  // been announced or the ring is full, else by flush().
-  int write(const uint8_t* data, uint32_t len);
-  void flush();
-  int freeSlots() const { return writer_.freeSlots(); }
-  // As RingReader::read, but goes on until the ring is empty or an argument's bound is reached; then tells the
-  // writer that there is room.
-  int read(uint8_t* out, size_t room, uint32_t* lengths, int most);
+  // Copies one packet of 1 to MAX_PACKET bytes in: 1 when it is written, WRITTEN_LAST when another one may not fit, 0 when
+  // there is no room, which counts a drop, or BROKEN. The peer may learn of it only with the next flush().
+  virtual int write(const uint8_t* data, uint32_t len) = 0;
+  virtual void flush() = 0;
+  // How many packets can be written now, whatever their sizes, or BROKEN; and into an empty ring.
+  virtual int freeSlots() = 0;
+  virtual int slots() const = 0;
+  // Whether a packet that finds no room is lost: then the peer is told when there is going to be none.
+  virtual void setDrops(bool) {}
+
+  // Copies waiting packets, oldest first and each behind the one before, into `out`, until there is none, the next might
+  // not fit into `room` bytes, or `most` are taken. Then tells the peer that there is room. Returns their number, or BROKEN
+  // once what came before the nonsense has been handed out.
+  virtual int read(uint8_t* out, size_t room, Place* places, int most) = 0;
+  // Whether more than half of the ring was in use at any read since the last question.
+  virtual bool wasPressed() = 0;
+  // Whether packets may be taken out of the ring before they are asked for, when this thread is late.
+  virtual void setTakesAhead(bool) {}
+  // The peer has gone: what it had written until now can still be read, and nothing else.
+  virtual void hangUp() = 0;
 
   // Rings for the peer no more: it is gone, and may have left doorbells that keep who rings them waiting for ever.
   void mute() { muted_ = true; }
 
-  // Ask to be woken when a packet comes or room appears. What they return has to be looked at before sleeping:
-  // the packets that wait, and the free slots, by now (or BROKEN).
-  int armPackets();
-  int armRoom();
-  uint64_t packetsToken() const { return packetsToken_; }
-  uint64_t roomToken() const { return roomToken_; }
+  // Ask to be woken when a packet comes, or there is room for so many. What they return has to be looked at before
+  // sleeping: whether any wait (or BROKEN), and the free slots by now (or BROKEN).
+  virtual int armPackets() = 0;
+  virtual int armRoom(int slots) = 0;
+  // The watches that this wakes up; they may be the same.
+  virtual uint64_t packetsToken() const = 0;
+  virtual uint64_t roomToken() const = 0;
+
+  // Flushes, and lets go of the watches. Nothing else may be called afterwards but counters() and the destructor.
+  virtual void close() = 0;
 
   const Counters& counters() const { return counters_; }
 
- private:
-  std::shared_ptr<Reactor> reactor_;
-  SharedPages pages_;
-  Doorbell sending_;
-  Doorbell receiving_;
-  RingWriter writer_;
-  RingReader reader_;
-  uint64_t packetsToken_ = 0;
-  uint64_t roomToken_ = 0;
-  uint32_t unannounced_ = 0;
-  bool muted_ = false;
+ protected:
+  // Also read by the relief.
+  std::atomic<bool> muted_{false};
   Counters counters_;
 };
-
-// The grant references of the 64 buffers, as the accepting side left them in a ring page, copied once.
-std::vector<uint32_t> readGrefs(const SharedPages& ringPage);
-void writeGrefs(const SharedPages& pages, const std::vector<uint32_t>& grefs);
 
 }  // namespace ling

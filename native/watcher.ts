@@ -17,7 +17,7 @@ export interface Watch {
 export class Watcher {
   readonly reactor: Reactor;
   readonly #callbacks = new Map<number, () => void>();
-  #thread: Piscina | undefined;
+  readonly #threads: Piscina[] = [];
 
   private constructor() {
     this.reactor = new Reactor((tokens) => {
@@ -26,27 +26,41 @@ export class Watcher {
     running.add(this.reactor);
   }
 
-  /**
-   * A watcher whose waiting is done by a worker thread, so that this thread is only woken for what it has to do. Inside
-   * a worker it is the worker's own loop: Worker.terminate would wait for a thread below it, and nobody could end that.
-   */
-  static onThread(): Watcher {
-    if (!isMainThread) return Watcher.onLoop();
-    const watcher = new Watcher();
-    watcher.#startThread();
-    return watcher;
-  }
-
-  /** A watcher on this thread's own event loop: no thread, no hop; for whoever does nothing but wait. */
+  /** A watcher on this thread's own event loop: no thread, no hop. */
   static onLoop(): Watcher {
     const watcher = new Watcher();
     try {
-      if (!watcher.reactor.attach()) watcher.#startThread();
+      if (!watcher.reactor.attach()) watcher.#run(watcher.#makeThread(), watcher.reactor.number);
     } catch (error) {
       void watcher.close();
       throw error;
     }
     return watcher;
+  }
+
+  /** A watcher whose waiting is done by a worker thread, as it is where an event loop cannot wait for a descriptor. */
+  static onThread(): Watcher {
+    if (!isMainThread) return Watcher.onLoop();
+    const watcher = new Watcher();
+    watcher.#run(watcher.#makeThread(), watcher.reactor.number);
+    return watcher;
+  }
+
+  /**
+   * Starts the thread that takes packets out of rings when this one is late; once. Resolves when it runs, rejects when there
+   * is something it cannot have. None inside a worker: Worker.terminate would wait for a thread below it, and nobody could
+   * end that.
+   */
+  async startRelief(): Promise<void> {
+    if (!isMainThread) return;
+    const relief = this.reactor.startRelief();
+    const thread = this.#makeThread();
+    // A task that is over at once, once there is all that a task needs.
+    await new Promise<void>((resolve, reject) => {
+      thread.on('error', reject);
+      thread.run(NO_REACTOR).then(resolve, reject);
+    });
+    this.#run(thread, relief);
   }
 
   /** Calls `callback` when the descriptor can be read or has been hung up. Starts unarmed. */
@@ -78,7 +92,7 @@ export class Watcher {
     running.delete(this.reactor);
     this.#callbacks.clear();
     this.reactor.stop();
-    await this.#thread?.destroy();
+    await Promise.all(this.#threads.map((thread) => thread.destroy()));
   }
 
   /** What one callback throws is uncaught, and does not keep the others from being called. */
@@ -92,7 +106,7 @@ export class Watcher {
     }
   }
 
-  #startThread(): void {
+  #makeThread(): Piscina {
     // Loaded only here, since it takes as much memory as lingd, which needs no thread, does without it.
     const { Piscina } = require('piscina') as typeof import('piscina');
     const thread = new Piscina({
@@ -100,13 +114,20 @@ export class Watcher {
       minThreads: 1,
       maxThreads: 1,
     });
-    this.#thread = thread;
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #run(thread: Piscina, number: number): void {
     // destroy() rejects the task that is still running; anything else that ends it is an error of ours.
-    thread.run(this.reactor.number).catch((error: Error) => {
+    thread.run(number).catch((error: Error) => {
       if (this.#callbacks.size > 0) throw error;
     });
   }
 }
+
+/** A number that no reactor has. */
+const NO_REACTOR = 0;
 
 const running = new Set<Reactor>();
 

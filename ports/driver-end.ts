@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { badarg, exitReason } from '../actors/errors.js';
 import type { Pid, Port } from '../actors/identifiers.js';
 import type { Reason, Sender } from '../actors/signal.js';

@@ -56,7 +56,10 @@ export interface DriverInstance {
    * empty. Throwing ErlangError badarg refuses them: port_command raises it, and the port is unharmed.
    */
   output?(data: Uint8Array): void;
-  /** As output, which is not called then, in the pieces that the sender had; without copying. `size`: of all bytes. */
+  /**
+   * As output, in the pieces that the sender had, without copying; `size`: of all bytes. A driver that has both gets only
+   * what is more than one Uint8Array in this way.
+   */
   outputv?(data: readonly Uint8Array[], size: number): void;
   /**
    * port_control: the bytes to answer; undefined, Erlang's NULL, is answered by the empty list. What cannot be

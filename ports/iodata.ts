@@ -1,3 +1,5 @@
+// By its name: the global is looked up each time, which takes as long as to send a packet.
+import { Buffer } from 'node:buffer';
 import { types } from 'node:util';
 import { badarg } from '../actors/errors.js';
 import { formatShort } from '../actors/format.js';
@@ -23,6 +25,7 @@ export function toBytes(data: unknown): Uint8Array {
 /** As {@link toBytes}, in the pieces that the data come in. */
 export function toPieces(data: unknown): Uint8Array[] {
   if (!Array.isArray(data) || isUint8Array(data)) return [toBytes(data)];
+  if (!isList(data) && data.every(isUint8Array)) return data.slice();
   const pieces: Uint8Array[] = [];
   collect(data, pieces);
   return pieces;

@@ -146,10 +146,26 @@ export class PortObject implements Receiver {
   /** Raises badarg for what is no iodata, or what the driver refuses. */
   command(data: unknown, caller: Pid | undefined): void {
     const instance = this.#instance as DriverInstance;
-    if (instance.outputv !== undefined) return this.#commandInPieces(data, caller);
+    if (inPieces(instance, data)) return this.#commandInPieces(instance, data, caller);
     const bytes = toBytes(data);
-    this.callbacks.heed(this.callbacks.run(caller, () => instance.output?.(bytes)));
-    this.bytesOut += bytes.length;
+    this.callbacks.run(caller, () => this.#output(instance, bytes));
+  }
+
+  /**
+   * Commands with those from that place on, until all of them are through or the port is busy; how many were. Raises badarg
+   * where one of them does; those before it are through then.
+   */
+  commandMany(data: readonly unknown[], from: number, caller: Pid): number {
+    const instance = this.#instance as DriverInstance;
+    let next = from;
+    this.callbacks.run(caller, () => {
+      for (; next < data.length && this.isOpen && !this.busy.holdsUp; next++) {
+        const each = data[next];
+        if (inPieces(instance, each)) this.#outputInPieces(instance, toPieces(each));
+        else this.#output(instance, toBytes(each));
+      }
+    });
+    return next - from;
   }
 
   /** As command, when the port is not busy any more, for a process that is suspended until then. */
@@ -295,11 +311,20 @@ export class PortObject implements Receiver {
     return { deliver, giveUp };
   }
 
-  #commandInPieces(data: unknown, caller: Pid | undefined): void {
+  #commandInPieces(instance: DriverInstance, data: unknown, caller: Pid | undefined): void {
     const pieces = toPieces(data);
+    this.callbacks.run(caller, () => this.#outputInPieces(instance, pieces));
+  }
+
+  #output(instance: DriverInstance, bytes: Uint8Array): void {
+    this.callbacks.heed(instance.output?.(bytes));
+    this.bytesOut += bytes.length;
+  }
+
+  #outputInPieces(instance: DriverInstance, pieces: readonly Uint8Array[]): void {
     let size = 0;
     for (const { length } of pieces) size += length;
-    this.callbacks.heed(this.callbacks.run(caller, () => this.#instance?.outputv?.(pieces, size)));
+    this.callbacks.heed(instance.outputv?.(pieces, size));
     this.bytesOut += size;
   }
 
@@ -345,6 +370,11 @@ export class PortObject implements Receiver {
     this.#state = portLifecycle.transition(this.#state, { type });
     return this.#state.changed === true;
   }
+}
+
+/** Whether the driver gets that in pieces: of two ways the one that needs least. */
+function inPieces({ output, outputv }: DriverInstance, data: unknown): boolean {
+  return outputv !== undefined && !(output !== undefined && data instanceof Uint8Array);
 }
 
 /** Undefined is Erlang's NULL. */

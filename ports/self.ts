@@ -92,7 +92,33 @@ export class Self<M = AnyMessage> extends Process<M> {
     data: IoData,
     options?: readonly CommandOption[],
   ): boolean | Promise<true> {
-    const flags = options === undefined ? NO_FLAGS : parseFlags(options, COMMAND_OPTIONS);
+    if (options !== undefined) return this.commandWith(port, data, options);
+    const found = this.findPort(port);
+    if (found.busy.holdsUp) return found.commandLater(data, this.pid);
+    found.command(data, this.pid);
+    this.ensureAlive();
+    return true;
+  }
+
+  /**
+   * Ours: port_command with each of them from that place on, in order, until all are through or the port is busy; answers
+   * how many are, and never waits. 0 also when the caller has to wait behind what it has sent before.
+   * @throws badarg as port_command does; those before what is no iodata are through then
+   */
+  commandMany(port: Port | string, data: readonly IoData[], from = 0): number {
+    const found = this.findPort(port);
+    if (found.busy.holdsUp) return 0;
+    const through = found.commandMany(data, from, this.pid);
+    this.ensureAlive();
+    return through;
+  }
+
+  private commandWith(
+    port: Port | string,
+    data: IoData,
+    options: readonly CommandOption[],
+  ): boolean | Promise<true> {
+    const flags = parseFlags(options, COMMAND_OPTIONS);
     const forced = flags.includes('force');
     if (forced && !this.findPort(port, 'or flushing').driver.softBusy) throw new ErlangError('notsup');
     const found = this.findPort(port);
@@ -271,7 +297,6 @@ export interface Self<M> extends Process<M> {
 
 export type CommandOption = 'force' | 'nosuspend';
 const COMMAND_OPTIONS: readonly CommandOption[] = ['force', 'nosuspend'];
-const NO_FLAGS: readonly CommandOption[] = [];
 
 /** A port_control answer. */
 export type Bytes = Buffer | List<number>;

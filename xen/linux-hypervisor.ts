@@ -14,9 +14,12 @@ import {
 } from './hypercall.js';
 import type { Domid, EventChannel, Grant, Hypervisor } from './hypervisor.js';
 import { sweepRunDirectory } from './sweep.js';
-import { XenstoreClient } from './xenstore/client.js';
+import { type Answer, XenstoreClient } from './xenstore/client.js';
 import { XenstoreError } from './xenstore/errors.js';
 import { LastingChannel } from './xenstore/lasting-channel.js';
+
+/** So many pages fit into a request, and into an answer to MAP: those are packets of Xenstore's. */
+const MOST_PAGES = 500;
 
 export class LinuxHypervisor implements Hypervisor {
   readonly domid: Domid;
@@ -54,8 +57,10 @@ export class LinuxHypervisor implements Hypervisor {
 
   /** Becomes a domain of that name under the lingd of that run directory, which is started if need be. */
   static async connect({ name, directory }: { name: string; directory: string }): Promise<LinuxHypervisor> {
-    const watcher = Watcher.onThread();
+    const watcher = Watcher.onLoop();
     try {
+      // Now, and not with the first tube: there may be no descriptors left for a thread then.
+      await watcher.startRelief();
       return new LinuxHypervisor(watcher, directory, await enterLingd({ directory, watcher, name }));
     } catch (error) {
       await watcher.close();
@@ -73,7 +78,10 @@ export class LinuxHypervisor implements Hypervisor {
     try {
       const [first] = await this.#call(HYPERCALL_GRANT, encodeNumbers(peer, count), [fd]);
       const refs = Array.from({ length: count }, (_, i) => (first as number) + i);
-      return { refs, pages, end: () => this.#giveBack(epoch, HYPERCALL_END_ACCESS, refs) };
+      const end = (): void => {
+        for (const some of inParts(refs)) this.#giveBack(epoch, HYPERCALL_END_ACCESS, some);
+      };
+      return { refs, pages, end };
     } catch (error) {
       pages.close();
       throw error;
@@ -81,14 +89,13 @@ export class LinuxHypervisor implements Hypervisor {
   }
 
   async map(granter: Domid, refs: readonly number[]): Promise<SharedPages> {
-    const { payload, fds } = await this.xenstore.request(HYPERCALL_MAP, encodeNumbers(granter, ...refs));
+    const answers: Answer[] = [];
     try {
-      if (fds.includes(LOST_FD)) throw outOfDescriptors();
-      const places = numbersOf(payload);
-      const pages = places.map((number, i) => (i % 2 === 0 ? descriptor(fds, number) : number));
-      return mapPages(pages);
+      for (const some of inParts(refs))
+        answers.push(await this.xenstore.request(HYPERCALL_MAP, encodeNumbers(granter, ...some)));
+      return mapPages(answers.flatMap(pagesIn));
     } finally {
-      fds.forEach(closeFd);
+      for (const { fds } of answers) fds.forEach(closeFd);
     }
   }
 
@@ -148,11 +155,22 @@ export class LinuxHypervisor implements Hypervisor {
   }
 }
 
+function inParts(refs: readonly number[]): number[][] {
+  const count = Math.ceil(refs.length / MOST_PAGES);
+  return Array.from({ length: count }, (_, i) => refs.slice(i * MOST_PAGES, (i + 1) * MOST_PAGES));
+}
+
 function numbersOf(payload: Buffer): number[] {
   const numbers = decodeNumbers(payload);
   if (!numbers)
     throw new XenstoreError('EIO', 'EIO: lingd answered with something that is no list of numbers');
   return numbers;
+}
+
+/** What an answer to MAP names: [descriptor, page, descriptor, page ...]. */
+function pagesIn({ payload, fds }: Answer): number[] {
+  if (fds.includes(LOST_FD)) throw outOfDescriptors();
+  return numbersOf(payload).map((number, i) => (i % 2 === 0 ? descriptor(fds, number) : number));
 }
 
 function descriptor(fds: readonly number[], index: number): number {

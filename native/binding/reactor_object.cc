@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../event_loop.h"
+#include "../relief.h"
 #include "values.h"
 
 namespace {
@@ -37,7 +38,8 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "Reactor",
-                       {InstanceAccessor<&ReactorObject::Number>("number"), InstanceMethod<&ReactorObject::Add>("add"),
+                       {InstanceAccessor<&ReactorObject::Number>("number"),
+                        InstanceMethod<&ReactorObject::StartRelief>("startRelief"), InstanceMethod<&ReactorObject::Add>("add"),
                         InstanceMethod<&ReactorObject::Remove>("remove"), InstanceMethod<&ReactorObject::Arm>("arm"),
                         InstanceMethod<&ReactorObject::WantRoom>("wantRoom"),
                         InstanceMethod<&ReactorObject::ArmFor>("armFor"),
@@ -63,6 +65,8 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     if (reactor_ == nullptr) throw ling::BadInput("this reactor has been stopped");
     return reactor_;
   }
+
+  std::shared_ptr<ling::Relief> relief() const { return relief_; }
 
  private:
   Napi::Value Number(const CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(number_)); }
@@ -108,6 +112,14 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
     return Napi::Boolean::New(env, true);
   }
 
+  Napi::Value StartRelief(const CallbackInfo& info) {
+    relief_ = guarded(info.Env(), [&] {
+      reactor();
+      return ling::Relief::create();
+    });
+    return Napi::Number::New(info.Env(), static_cast<double>(ling::Reactor::publish(relief_->reactor())));
+  }
+
   void Stop(const CallbackInfo& info) {
     if (stopped_) return;
     napi_remove_env_cleanup_hook(info.Env(), &ReactorObject::onCleanup, this);
@@ -121,10 +133,12 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
   void end() {
     if (std::exchange(stopped_, true)) return;
     reactor_->stop();
+    if (relief_ != nullptr) relief_->reactor()->stop();
     wakeup_->close();
     if (loopWatch_ != nullptr) std::exchange(loopWatch_, nullptr)->close();
     // Its descriptors go as soon as the thread that runs it, and the tubes that are still open, have let go of it.
     reactor_ = nullptr;
+    relief_ = nullptr;
   }
 
   // By statuses instead of C++ exceptions: in a worker that is being terminated there is nothing to throw, and
@@ -158,6 +172,7 @@ class ReactorObject : public Napi::ObjectWrap<ReactorObject> {
   }
 
   std::shared_ptr<ling::Reactor> reactor_;
+  std::shared_ptr<ling::Relief> relief_;
   std::shared_ptr<Wakeup> wakeup_;
   Napi::FunctionReference onReady_;
   ling::LoopWatch* loopWatch_ = nullptr;
@@ -171,6 +186,10 @@ Napi::Function defineReactor(Napi::Env env) { return ReactorObject::Define(env);
 
 std::shared_ptr<ling::Reactor> reactorOf(const Napi::Value& object) {
   return ReactorObject::Unwrap(object.As<Napi::Object>())->reactor();
+}
+
+std::shared_ptr<ling::Relief> reliefOf(const Napi::Value& object) {
+  return ReactorObject::Unwrap(object.As<Napi::Object>())->relief();
 }
 
 Napi::Value runReactor(const Napi::CallbackInfo& info) {

@@ -4,7 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "../tube_end.h"
+#include "../ling_tube.h"
+#include "../packed_tube.h"
 #include "environment.h"
 #include "reactor_object.h"
 #include "values.h"
@@ -68,73 +69,159 @@ void WriteGrefs(const CallbackInfo& info) {
   guarded(info.Env(), [&] { ling::writeGrefs(pagesOf(info[0])->pages(), numbersOf(info[1])); });
 }
 
+// (pages, count, fromTables)
+Napi::Value ReadPackedGrefs(const CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    return toArray(info.Env(),
+                   ling::readPackedGrefs(pagesOf(info[0])->pages(), u32(info[1]), info[2].As<Napi::Boolean>()));
+  });
+}
+
+// (pages, ringSize, grefs)
+void WritePackedGrefs(const CallbackInfo& info) {
+  guarded(info.Env(),
+          [&] { ling::writePackedGrefs(pagesOf(info[0])->pages(), u32(info[1]), numbersOf(info[2])); });
+}
+
 class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
  public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(
         env, "TubeEnd",
         {InstanceAccessor<&TubeEndObject::PacketsToken>("packetsToken"),
-         InstanceAccessor<&TubeEndObject::RoomToken>("roomToken"), InstanceMethod<&TubeEndObject::Write>("write"),
+         InstanceAccessor<&TubeEndObject::RoomToken>("roomToken"), InstanceAccessor<&TubeEndObject::Slots>("slots"),
          InstanceMethod<&TubeEndObject::Flush>("flush"), InstanceMethod<&TubeEndObject::Mute>("mute"),
-         InstanceMethod<&TubeEndObject::FreeSlots>("freeSlots"),
-         InstanceMethod<&TubeEndObject::Read>("read"), InstanceMethod<&TubeEndObject::ArmPackets>("armPackets"),
+         InstanceMethod<&TubeEndObject::FreeSlots>("freeSlots"), InstanceMethod<&TubeEndObject::SetDrops>("setDrops"),
+         InstanceMethod<&TubeEndObject::WasPressed>("wasPressed"),
+         InstanceMethod<&TubeEndObject::SetTakesAhead>("setTakesAhead"),
+         InstanceMethod<&TubeEndObject::HangUp>("hangUp"), InstanceMethod<&TubeEndObject::ArmPackets>("armPackets"),
          InstanceMethod<&TubeEndObject::ArmRoom>("armRoom"), InstanceMethod<&TubeEndObject::Counters>("counters"),
          InstanceMethod<&TubeEndObject::Close>("close")});
   }
 
-  // (reactor, side, pages, [kick, wait, kick, wait]); takes over the pages and the descriptors, even if it throws.
+  // (reactor, side, pages, [kick, wait, kick, wait], ringSize); takes over the pages and the descriptors, even if it
+  // throws. 0: as LING lays out a tube.
   explicit TubeEndObject(const CallbackInfo& info) : ObjectWrap(info) {
     const auto numbers = numbersOf(info[3]);
     const auto fd = [&](size_t i) { return takeFd(info.Env(), static_cast<int>(numbers.at(i))); };
-    ling::Doorbell sending{fd(0), fd(1)};
-    ling::Doorbell receiving{fd(2), fd(3)};
+    ling::Doorbell first{fd(0), fd(1)};
+    ling::Doorbell second{fd(2), fd(3)};
     const auto side = info[1].As<Napi::String>().Utf8Value() == "opener" ? ling::Side::OPENER : ling::Side::ACCEPTOR;
-    end_ = guarded(info.Env(), [&] {
-      return std::make_unique<ling::TubeEnd>(reactorOf(info[0]), side,
-                                             pagesOf(info[2])->take(), std::move(sending), std::move(receiving));
+    const uint32_t ringSize = u32(info[4]);
+    shared_->end = guarded(info.Env(), [&]() -> std::shared_ptr<ling::TubeEnd> {
+      auto reactor = reactorOf(info[0]);
+      auto pages = pagesOf(info[2])->take();
+      if (ringSize == 0) {
+        return std::make_shared<ling::LingTube>(reactor, side, std::move(pages), std::move(first), std::move(second));
+      }
+      return std::make_shared<ling::PackedTube>(reactor, reliefOf(info[0]), Environment::of(info.Env()).slabs, side,
+                                                std::move(pages), ringSize, std::move(first), std::move(second));
     });
-    packetsToken_ = static_cast<double>(end_->packetsToken());
-    roomToken_ = static_cast<double>(end_->roomToken());
+    packetsToken_ = static_cast<double>(shared_->end->packetsToken());
+    roomToken_ = static_cast<double>(shared_->end->roomToken());
+    setFastMethod<&TubeEndObject::write>(info.Env(), info.This().As<Napi::Object>(), "write");
+    setFastMethod<&TubeEndObject::read>(info.Env(), info.This().As<Napi::Object>(), "read");
   }
 
+  void Finalize(Napi::Env) override { close(); }
+
  private:
+  // For what is called for every packet: without the C++ objects around each value, and without the search for what is
+  // behind `this`, which takes longer than a packet. So each object has functions of its own, which know its end.
+  struct Shared {
+    std::shared_ptr<ling::TubeEnd> end;
+  };
+  using Fast = napi_value (*)(napi_env, ling::TubeEnd&, const napi_value*, size_t);
+
+  template <Fast method>
+  void setFastMethod(Napi::Env env, Napi::Object object, const char* name) {
+    const auto call = [](napi_env env, napi_callback_info info) -> napi_value {
+      napi_value args[FAST_ARGS];
+      size_t count = FAST_ARGS;
+      void* data = nullptr;
+      if (napi_get_cb_info(env, info, &count, args, nullptr, &data) != napi_ok) return nullptr;
+      ling::TubeEnd* end = (*static_cast<std::shared_ptr<Shared>*>(data))->end.get();
+      if (end != nullptr) return method(env, *end, args, count);
+      napi_throw_error(env, nullptr, "this end of the tube has been closed");
+      return nullptr;
+    };
+    auto* data = new std::shared_ptr<Shared>(shared_);
+    napi_value function = nullptr;
+    NAPI_THROW_IF_FAILED_VOID(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, call, data, &function));
+    Napi::Object(env, function).AddFinalizer([](Napi::Env, std::shared_ptr<Shared>* shared) { delete shared; }, data);
+    object.Set(name, function);
+  }
+
+  static constexpr size_t FAST_ARGS = 3;
+
   Napi::Value PacketsToken(const CallbackInfo& info) { return Napi::Number::New(info.Env(), packetsToken_); }
   Napi::Value RoomToken(const CallbackInfo& info) { return Napi::Number::New(info.Env(), roomToken_); }
+  Napi::Value Slots(const CallbackInfo& info) { return Napi::Number::New(info.Env(), end(info).slots()); }
 
-  Napi::Value Write(const CallbackInfo& info) {
-    const Bytes packet = bytesOf(info[0]);
-    if (packet.len == 0 || packet.len > ling::MAX_PACKET) {
-      throw Napi::RangeError::New(info.Env(), "a packet has 1 to 4096 bytes");
+  // (bytes, size)
+  static napi_value write(napi_env env, ling::TubeEnd& end, const napi_value* args, size_t count) {
+    void* data = nullptr;
+    size_t room = 0;
+    int64_t len = 0;
+    if (napi_get_typedarray_info(env, args[0], nullptr, &room, &data, nullptr, nullptr) == napi_ok &&
+        (count < 2 || napi_get_value_int64(env, args[1], &len) != napi_ok)) {
+      len = static_cast<int64_t>(room);
     }
-    return Napi::Number::New(info.Env(), end(info).write(packet.data, static_cast<uint32_t>(packet.len)));
+    if (len < 1 || len > ling::MAX_PACKET || static_cast<size_t>(len) > room) {
+      napi_throw_range_error(env, nullptr, "a packet has 1 to 4096 bytes");
+      return nullptr;
+    }
+    return toValue(env, end.write(static_cast<const uint8_t*>(data), static_cast<uint32_t>(len)));
   }
 
   void Mute(const CallbackInfo&) {
-    if (end_ != nullptr) end_->mute();
+    if (shared_->end != nullptr) shared_->end->mute();
   }
 
   void Flush(const CallbackInfo&) {
-    if (end_ != nullptr) end_->flush();
+    if (shared_->end != nullptr) shared_->end->flush();
   }
 
   Napi::Value FreeSlots(const CallbackInfo& info) { return Napi::Number::New(info.Env(), end(info).freeSlots()); }
+  void SetDrops(const CallbackInfo& info) { end(info).setDrops(info[0].As<Napi::Boolean>()); }
 
-  // (slab, offset, lengths): the packets go into the slab from the offset on, their lengths into the Uint32Array.
-  Napi::Value Read(const CallbackInfo& info) {
-    const Bytes slab = bytesOf(info[0]);
-    const size_t offset = u32(info[1]);
-    auto lengths = info[2].As<Napi::Uint32Array>();
-    if (offset > slab.len) throw Napi::RangeError::New(info.Env(), "offset is beyond the slab");
-    return Napi::Number::New(info.Env(), end(info).read(slab.data + offset, slab.len - offset, lengths.Data(),
-                                                        static_cast<int>(lengths.ElementLength())));
+  // (slab, offset, places): the packets go into the slab from the offset on; where they are from there, into the Uint32Array.
+  static napi_value read(napi_env env, ling::TubeEnd& end, const napi_value* args, size_t) {
+    void* slab = nullptr;
+    void* places = nullptr;
+    size_t room = 0;
+    size_t words = 0;
+    uint32_t offset = 0;
+    napi_typedarray_type type{};
+    if (napi_get_typedarray_info(env, args[0], nullptr, &room, &slab, nullptr, nullptr) != napi_ok ||
+        napi_get_value_uint32(env, args[1], &offset) != napi_ok ||
+        napi_get_typedarray_info(env, args[2], &type, &words, &places, nullptr, nullptr) != napi_ok ||
+        type != napi_uint32_array || offset > room) {
+      napi_throw_range_error(env, nullptr, "the offset is beyond the slab, or that is no slab");
+      return nullptr;
+    }
+    return toValue(env, end.read(static_cast<uint8_t*>(slab) + offset, room - offset, static_cast<ling::Place*>(places),
+                                   static_cast<int>(words / 2)));
   }
+
+  Napi::Value WasPressed(const CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), end(info).wasPressed());
+  }
+
+  void SetTakesAhead(const CallbackInfo& info) {
+    guarded(info.Env(), [&] { end(info).setTakesAhead(info[0].As<Napi::Boolean>()); });
+  }
+
+  void HangUp(const CallbackInfo& info) { end(info).hangUp(); }
 
   Napi::Value ArmPackets(const CallbackInfo& info) {
     return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return end(info).armPackets(); }));
   }
 
+  // (slots)
   Napi::Value ArmRoom(const CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return end(info).armRoom(); }));
+    const int slots = static_cast<int>(u32(info[0]));
+    return Napi::Number::New(info.Env(), guarded(info.Env(), [&] { return end(info).armRoom(slots); }));
   }
 
   Napi::Value Counters(const CallbackInfo& info) {
@@ -148,14 +235,24 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
     return object;
   }
 
-  void Close(const CallbackInfo&) { end_ = nullptr; }
+  void Close(const CallbackInfo&) { close(); }
 
-  ling::TubeEnd& end(const CallbackInfo& info) {
-    if (end_ == nullptr) throw Napi::Error::New(info.Env(), "this end of the tube has been closed");
-    return *end_;
+  void close() {
+    if (shared_->end != nullptr) std::exchange(shared_->end, nullptr)->close();
   }
 
-  std::unique_ptr<ling::TubeEnd> end_;
+  static napi_value toValue(napi_env env, int number) {
+    napi_value value = nullptr;
+    napi_create_int32(env, number, &value);
+    return value;
+  }
+
+  ling::TubeEnd& end(const CallbackInfo& info) {
+    if (shared_->end == nullptr) throw Napi::Error::New(info.Env(), "this end of the tube has been closed");
+    return *shared_->end;
+  }
+
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   double packetsToken_ = 0;
   double roomToken_ = 0;
 };
@@ -178,5 +275,7 @@ void defineTubeObjects(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "mapPages", MapPages);
   defineFunction(exports, "readGrefs", ReadGrefs);
   defineFunction(exports, "writeGrefs", WriteGrefs);
+  defineFunction(exports, "readPackedGrefs", ReadPackedGrefs);
+  defineFunction(exports, "writePackedGrefs", WritePackedGrefs);
   defineFunction(exports, "newSlab", NewSlab);
 }

@@ -5,7 +5,7 @@ import { yieldCore } from '../../native/index.js';
  * Whether to look again soon or to sleep, for one who waits for another OS process: to sleep and to be woken takes
  * longer than a peer that is busy as well takes to answer, but only that one is worth looking for.
  *
- * So a wait begins by looking, for at most {@link LONGEST}. Each time that this was in vain, because the peer is slow
+ * So a wait begins by looking, for a time that is bounded. Each time that this was in vain, because the peer is slow
  * or has nothing to say, twice as many waits are slept through from the start, up to 63 of 64.
  */
 export class Patience {
@@ -16,13 +16,13 @@ export class Patience {
   /** For so many waits the core is offered to others from the start. */
   #polite = 0;
 
-  /** Nothing is there: answers whether to look again soon. */
-  goesOn(): boolean {
-    if (!this.#waiting) this.#begin();
+  /** Nothing is there: answers whether to look again soon, for so many milliseconds at most. */
+  goesOn(longest: number): boolean {
+    if (!this.#waiting) this.#begin(longest);
     if (this.#until === 0) return false;
     const left = this.#until - performance.now();
     // The peer may have been put on this very core: then it has to run before anything can come.
-    if (left < LONGEST - AT_ONCE && this.#polite === 0) this.#polite = POLITE;
+    if (left < longest - AT_ONCE && this.#polite === 0) this.#polite = POLITE;
     if (this.#polite > 0) yieldCore();
     if (left > 0) return true;
     this.#until = 0;
@@ -40,15 +40,18 @@ export class Patience {
     this.#misses = 0;
   }
 
-  #begin(): void {
+  #begin(longest: number): void {
     this.#waiting = true;
     if (this.#sleeps > 0) this.#sleeps--;
-    else this.#until = performance.now() + LONGEST;
+    // On a single core the peer cannot run meanwhile.
+    else if (longest > 0 && CORES > 1) this.#until = performance.now() + longest;
   }
 }
 
-/** Milliseconds: what two sleepers take to wake each other. On a single core the peer cannot run meanwhile. */
-const LONGEST = os.availableParallelism() > 1 ? 0.1 : 0;
+/** Milliseconds: what two sleepers take to wake each other. */
+export const SPIN_UNDER_PRESSURE = 0.1;
+
+const CORES = os.availableParallelism();
 /** Within so many milliseconds a peer that has a core of its own answers. */
 const AT_ONCE = 0.01;
 const POLITE = 32;

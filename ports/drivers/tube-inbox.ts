@@ -1,15 +1,13 @@
 import { Alarm } from '../../actors/alarm.js';
 import type { Pid } from '../../actors/identifiers.js';
 import { BROKEN, type TubeEnd } from '../../native/index.js';
-import type { PacketReader } from '../../native/packet-reader.js';
+import { LARGEST_BATCH, type PacketReader } from '../../native/packet-reader.js';
 import type { DriverPort } from '../driver.js';
 import { type Active, ActiveMode } from './active-mode.js';
-import { Patience } from './patience.js';
+import { Patience, SPIN_UNDER_PRESSURE } from './patience.js';
 
 /** After so many packets in one turn, timers and I/O get theirs. */
-const BATCH = 512;
-/** A full ring. */
-const RING_PACKETS = 31;
+const MOST_IN_A_TURN = 256;
 
 /** A process that waits for one packet, in passive mode. */
 interface Receiver {
@@ -23,6 +21,10 @@ interface Receiver {
  * What nobody wants stays in the ring, until that and then the sender's patience are full.
  */
 export class Inbox {
+  /** In milliseconds. */
+  spin = 0;
+  /** Packets that have been taken out of the ring. */
+  taken = 0;
   readonly #port: DriverPort;
   readonly #reader: PacketReader;
   readonly #mode = new ActiveMode();
@@ -45,7 +47,6 @@ export class Inbox {
     return this.#mode.value;
   }
 
-  /** Raises badarg for a number that is too large in addition to what is left. */
   /** As {@link ActiveMode.check}. */
   checkActive(actives: readonly Active[]): void {
     this.#mode.check(actives);
@@ -53,10 +54,12 @@ export class Inbox {
 
   set active(active: Active) {
     if (this.#mode.set(active)) this.#tellPassive();
+    this.#setTakesAhead();
   }
 
   begin(end: TubeEnd): void {
     this.#end = end;
+    this.#setTakesAhead();
   }
 
   /** The doorbell has rung. */
@@ -71,11 +74,11 @@ export class Inbox {
     this.#handOutKept();
     const end = this.#end;
     if (!end || this.#armed || this.#wanted === 0) return false;
-    if (this.#deliver(BATCH, RING_PACKETS) > 0) {
+    if (this.#deliver(MOST_IN_A_TURN) > 0) {
       this.#patience.rewarded();
       return true;
     }
-    if (this.#patience.goesOn()) return true;
+    if (this.#patience.goesOn(this.#spinsFor(end))) return true;
     // Nonsense is looked at again as well.
     this.#armed = this.#end === end && end.armPackets() === 0;
     return !this.#armed;
@@ -99,11 +102,13 @@ export class Inbox {
     });
   }
 
-  /** The peer has gone: takes what it had sent, which is a full ring at most, and keeps what nobody wants yet. */
+  /** The peer has gone: takes what it had sent, and keeps what nobody wants yet. */
   hangUp(): void {
-    if (!this.#end) return;
+    const end = this.#end;
+    if (!end) return;
     this.#handOutKept();
-    this.#deliver(RING_PACKETS, 1, true);
+    end.hangUp();
+    while (this.#end === end && this.#deliver(Number.POSITIVE_INFINITY, true) > 0);
     this.#end = undefined;
   }
 
@@ -122,16 +127,13 @@ export class Inbox {
     return this.#receivers.length + this.#mode.wanted;
   }
 
-  /**
-   * Up to about `most` packets, in batches, until one is smaller than `least`: a full ring or 1. How many there were.
-   * After a batch that is neither full nor empty the ring, or else the slab, is at its end.
-   */
-  #deliver(most: number, least: number, all = false): number {
+  /** Up to about `most` packets, in batches, until one is not full. How many there were. */
+  #deliver(most: number, all = false): number {
     let delivered = 0;
     this.#handing = true;
     try {
       while (this.#end && delivered < most) {
-        const wanted = all ? RING_PACKETS : this.#wanted;
+        const wanted = Math.min(all ? LARGEST_BATCH : this.#wanted, LARGEST_BATCH, most - delivered);
         if (wanted === 0) break;
         const count = this.#reader.read(this.#end, this.#take, wanted);
         if (count === BROKEN) {
@@ -139,7 +141,8 @@ export class Inbox {
           break;
         }
         delivered += count;
-        if (count < least) break;
+        this.taken += count;
+        if (count < wanted) break;
       }
     } finally {
       this.#handing = false;
@@ -173,6 +176,16 @@ export class Inbox {
       // Those who had asked for it may all be dead.
       if (!this.#hand(packet)) this.#kept.unshift(packet);
     }
+  }
+
+  /** Of a sender that fills the ring more comes soon, and it would have to wait for who has gone to sleep. */
+  #spinsFor(end: TubeEnd): number {
+    return end.wasPressed() ? Math.max(this.spin, SPIN_UNDER_PRESSURE) : this.spin;
+  }
+
+  /** In any other mode packets have to stay in the ring, so that it fills up. */
+  #setTakesAhead(): void {
+    this.#end?.setTakesAhead(this.#mode.value === true);
   }
 
   #tellPassive(): void {

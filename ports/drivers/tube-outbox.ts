@@ -1,11 +1,9 @@
 import type { Pid } from '../../actors/identifiers.js';
 import { BROKEN, type TubeEnd } from '../../native/index.js';
 import type { DriverPort } from '../driver.js';
-import { Patience } from './patience.js';
+import { Patience, SPIN_UNDER_PRESSURE } from './patience.js';
 import type { Full } from './tube-options.js';
 
-/** Worth waking senders for: half a ring. */
-const MANY_SLOTS = 16;
 /** Who has been told how much it can send does so by then, in turns of the event loop. */
 const TURNS_TO_SEND = 3;
 
@@ -14,6 +12,10 @@ const TURNS_TO_SEND = 3;
  * itself, which is busy from when the ring is full until half of it is free.
  */
 export class Outbox {
+  /** In milliseconds. */
+  spin = 0;
+  /** How often there was room for who had waited. */
+  relieved = 0;
   readonly #port: DriverPort;
   readonly #lookSoon: () => void;
   readonly #patience = new Patience();
@@ -23,8 +25,8 @@ export class Outbox {
   /** The doorbell will say when there is room. */
   #armed = false;
   #isBusy = false;
-  /** Packets that fit, as of the last look; kept for {@link full} `busy` only. */
-  #fits = 0;
+  /** Worth waking senders for: half a ring. */
+  #manySlots = 0;
   /** Callers of SEND_SLOTS that wait for room. */
   #askers: Pid[] = [];
   /** Packets that askers have been told of, and that have not been sent. */
@@ -46,6 +48,7 @@ export class Outbox {
 
   set full(full: Full) {
     this.#full = full;
+    this.#end?.setDrops(full === 'drop');
     if (full === 'busy') this.#countRoom();
     else {
       this.#setBusy(false);
@@ -56,7 +59,8 @@ export class Outbox {
 
   begin(end: TubeEnd): void {
     this.#end = end;
-    if (this.#full === 'busy') this.#countRoom();
+    this.#manySlots = Math.ceil(end.slots / 2);
+    this.full = this.#full;
   }
 
   /** The doorbell has rung. */
@@ -64,13 +68,14 @@ export class Outbox {
     this.#armed = false;
   }
 
-  /** Without effect when there is no peer (any more). */
-  write(packet: Uint8Array): void {
+  /** The first bytes of these, so many, are a packet. Without effect when there is no peer (any more). */
+  write(bytes: Uint8Array, size: number): void {
     const end = this.#end;
     if (!end) return;
-    if (end.write(packet) === BROKEN) return this.#port.failure('eproto');
+    const written = end.write(bytes, size);
+    if (written === BROKEN) return this.#port.failure('eproto');
     if (this.#promised > 0) this.#promised--;
-    if (this.#full === 'busy' && --this.#fits <= 0) this.#countRoom();
+    if (written !== 1 && this.#full === 'busy') this.#becomeBusy(end);
     if (this.#flushing) return;
     // One ring of the doorbell for all that is sent in this turn, as far as the ring itself does not ask for more.
     this.#flushing = true;
@@ -99,16 +104,16 @@ export class Outbox {
     if (!end || this.#armed || !(this.#isBusy || this.#askers.length > 0)) return false;
     let slots = end.freeSlots();
     // A busy port waits for so many; others take fewer if no more come soon.
-    const enough = this.#isBusy ? MANY_SLOTS : 1;
-    if (slots < MANY_SLOTS && slots !== BROKEN) {
-      if (this.#patience.goesOn()) return true;
-      if (slots < enough) slots = end.armRoom();
+    const enough = this.#isBusy ? this.#manySlots : 1;
+    if (slots < this.#manySlots && slots !== BROKEN) {
+      if (this.#patience.goesOn(Math.max(this.spin, SPIN_UNDER_PRESSURE))) return true;
+      if (slots < enough) slots = end.armRoom(enough);
       this.#armed = slots !== BROKEN && slots < enough;
     }
     if (slots === BROKEN) this.#port.failure('eproto');
     if (slots < enough) return false;
     this.#patience.rewarded();
-    this.#fits = slots;
+    this.relieved++;
     this.#setBusy(false);
     return this.#answer(slots);
   }
@@ -124,9 +129,13 @@ export class Outbox {
   #countRoom(): void {
     const end = this.#end;
     if (!end) return;
-    this.#fits = end.freeSlots();
-    if (this.#fits === BROKEN) return this.#port.failure('eproto');
-    if (this.#fits > 0 || this.#isBusy) return;
+    const slots = end.freeSlots();
+    if (slots === BROKEN) this.#port.failure('eproto');
+    else if (slots === 0) this.#becomeBusy(end);
+  }
+
+  #becomeBusy(end: TubeEnd): void {
+    if (this.#isBusy) return;
     this.#setBusy(true);
     end.flush();
     this.#lookSoon();

@@ -9,11 +9,14 @@ import type { PortOptions } from '../port-options.js';
 import { Inbox } from './tube-inbox.js';
 import { isTubeOptionName, parseTubeOptions, type TubeSettings } from './tube-options.js';
 import { Outbox } from './tube-outbox.js';
-import { TubeResources } from './tube-resources.js';
+import { isRingSize, TubeResources } from './tube-resources.js';
 
-/** The accepting side: makes and grants the ring. Peer domid -> 0, ring reference, channel tx, channel rx. */
+/**
+ * The accepting side: makes and grants the rings. Peer domid -> 0, ring reference, channel tx, channel rx. Ours: behind the
+ * domid the size of each of two packed rings.
+ */
 export const TUBE_OPEN = 1;
-/** The opening side: maps it. Peer domid, ring reference, channel tx, channel rx -> 0. */
+/** The opening side: maps them. Peer domid, ring reference, channel tx, channel rx -> 0. Ours: behind these their size. */
 export const TUBE_ATTACH = 2;
 /** -> 0; then `{can_send, Tube, N}` to the caller, as soon as packets can be sent. */
 export const TUBE_SEND_SLOTS = 3;
@@ -34,12 +37,12 @@ export const TUBE_GETOPTS = 2;
  * LING's tube driver: packets of 1 to 4096 bytes through memory shared with another domain. The operations of
  * port_control are LING's; numbers are 32-bit big-endian, and a malformed request is answered with the byte 1.
  *
- * Options, of which the first two can be changed at any time: `full`, `drop` (default: output never waits, a packet
+ * Options, of which the first three can be changed at any time: `full`, `drop` (default: output never waits, a packet
  * that finds the ring full is dropped and counted) or `busy` (the port is busy from when the ring is full until half
  * of it is free; `force` drops); `active`, as inet has it, default true (`{tube_passive, Tube}` comes after the
- * last of a number); `tid`, for port_info to say.
+ * last of a number); `spin`, see {@link TubeSettings}; `tid`, for port_info to say.
  *
- * When a lying peer has written nonsense into the shared pages, the port ends with reason `eproto`; a hypercall that
+ * When a lying peer has written nonsense into the shared pages, or rings a thousand times for nothing, the port ends with reason `eproto`; a hypercall that
  * fails ends it with the error's name in lower case.
  */
 export function tubeDriver(hypervisor: Hypervisor): Driver {
@@ -49,7 +52,7 @@ export function tubeDriver(hypervisor: Hypervisor): Driver {
     hidesNoProgram: true,
     binaryControl: true,
     softBusy: true,
-    options: ['full', 'active', 'tid'],
+    options: ['full', 'active', 'spin', 'tid'],
     start: (port, _command, { own }) => new Tube(port, hypervisor, reader, own),
   };
 }
@@ -61,10 +64,17 @@ export interface TubeInfo extends TubeSettings {
   readonly side: 'opener' | 'acceptor' | 'undefined';
   readonly peer: Domid | 'undefined';
   readonly tid: number | 'undefined';
+  /** Bytes that each direction holds, or as LING has it. */
+  readonly ring: number | 'ling' | 'undefined';
   /** When the rings were there, in milliseconds of Unix time. */
   readonly since: number | 'undefined';
   readonly state: 'closing' | 'connected' | 'unconnected';
 }
+
+const MOST_VAIN_WAKE_UPS = 1000;
+
+/** Its 31 slots are filled and emptied in less time than it takes to sleep and be woken. */
+const SPIN_OF_LING = 100;
 
 const NO_COUNTERS: TubeCounters = {
   sentPackets: 0,
@@ -83,14 +93,18 @@ class Tube implements DriverInstance {
   readonly #tid: unknown;
   #side: 'opener' | 'acceptor' | undefined;
   #peer: Domid | undefined;
+  #ring: TubeInfo['ring'] = 'undefined';
   /** When the rings were there, in Unix time. */
   #since: number | undefined;
   #end: TubeEnd | undefined;
+  #spin = 0;
   #starting = false;
   #stopped = false;
   /** The peer is gone. */
   #hungUp = false;
   #looking = false;
+  /** Since something was there for the last time. */
+  #vainWakeUps = 0;
   #counters = NO_COUNTERS;
 
   constructor(port: DriverPort, hypervisor: Hypervisor, reader: PacketReader, options: PortOptions['own']) {
@@ -106,28 +120,40 @@ class Tube implements DriverInstance {
   }
 
   output(data: Uint8Array): void {
-    if (data.length === 0 || data.length > MAX_PACKET) {
-      throw new ErlangError('badarg', `a packet has 1 to ${MAX_PACKET} bytes, not ${data.length}`);
+    this.#write(data, data.length);
+  }
+
+  outputv(data: readonly Uint8Array[], size: number): void {
+    this.#write(size <= MAX_PACKET ? gather(data) : together, size);
+  }
+
+  #write(bytes: Uint8Array, size: number): void {
+    if (size === 0 || size > MAX_PACKET) {
+      throw new ErlangError('badarg', `a packet has 1 to ${MAX_PACKET} bytes, not ${size}`);
     }
-    this.#outbox.write(data);
+    this.#outbox.write(bytes, size);
   }
 
   control(operation: number, data: Uint8Array): Uint8Array | Promise<Uint8Array> {
     const numbers = decode(data);
-    const [first, ringRef, tx, rx] = numbers;
+    const [first] = numbers;
     switch (operation) {
-      case TUBE_OPEN:
-        if (numbers.length !== 1 || !isDomid(first) || this.#starting) return MALFORMED;
-        return this.#start('acceptor', first, async () => {
-          const [end, told] = await this.#resources.open(first);
+      case TUBE_OPEN: {
+        const [ringSize] = numbers.slice(1);
+        if (!isDomid(first) || !hasSize(numbers, 1) || this.#starting) return MALFORMED;
+        return this.#start('acceptor', first, ringSize, async (size) => {
+          const [end, told] = await this.#resources.open(first, size);
           return [end, encode(...told)];
         });
-      case TUBE_ATTACH:
-        if (numbers.length !== 4 || !isDomid(first) || this.#starting) return MALFORMED;
-        return this.#start('opener', first, async () => {
-          const end = await this.#resources.attach(first, ringRef as number, tx as number, rx as number);
+      }
+      case TUBE_ATTACH: {
+        const [ringRef, tx, rx, ringSize] = numbers.slice(1) as [number, number, number, number?];
+        if (!isDomid(first) || !hasSize(numbers, 4) || this.#starting) return MALFORMED;
+        return this.#start('opener', first, ringSize, async (size) => {
+          const end = await this.#resources.attach(first, ringRef, tx, rx, size);
           return [end, encode()];
         });
+      }
       case TUBE_SEND_SLOTS:
         if (data.length !== 0 || !this.#end) return MALFORMED;
         this.#outbox.ask(this.#port.caller() as Pid);
@@ -172,10 +198,10 @@ class Tube implements DriverInstance {
       side: this.#side ?? 'undefined',
       peer: this.#peer ?? 'undefined',
       tid: this.#tid as TubeInfo['tid'],
+      ring: this.#ring,
       since: this.#since ?? 'undefined',
       state: this.#hungUp ? 'closing' : this.#end ? 'connected' : 'unconnected',
-      full: this.#outbox.full,
-      active: this.#inbox.active,
+      ...this.#settings,
     };
   }
 
@@ -187,12 +213,23 @@ class Tube implements DriverInstance {
     this.#inbox.checkActive(options.flatMap(([name, value]) => (name === 'active' ? [value] : [])));
     for (const option of options) {
       if (option[0] === 'full') this.#outbox.full = option[1];
-      else this.#inbox.active = option[1];
+      else if (option[0] === 'active') this.#inbox.active = option[1];
+      else this.#setSpin(option[1]);
     }
   }
 
+  get #settings(): TubeSettings {
+    return { full: this.#outbox.full, active: this.#inbox.active, spin: this.#spin };
+  }
+
+  #setSpin(microseconds: number): void {
+    this.#spin = microseconds;
+    this.#inbox.spin = microseconds / 1000;
+    this.#outbox.spin = microseconds / 1000;
+  }
+
   #get(names: unknown): unknown {
-    const settings: TubeSettings = { full: this.#outbox.full, active: this.#inbox.active };
+    const settings = this.#settings;
     if (!Array.isArray(names) || !names.every(isTubeOptionName)) {
       throw new ErlangError('badarg', 'a tube has no such option');
     }
@@ -204,13 +241,16 @@ class Tube implements DriverInstance {
   async #start(
     side: 'opener' | 'acceptor',
     peer: Domid,
-    setUp: () => Promise<[end: TubeEnd, answer: Uint8Array]>,
+    ringSize: number | undefined,
+    setUp: (ringSize: number) => Promise<[end: TubeEnd, answer: Uint8Array]>,
   ): Promise<Uint8Array> {
     this.#starting = true;
     this.#side = side;
     this.#peer = peer;
+    this.#ring = ringSize ?? 'ling';
+    if (this.#ring === 'ling' && this.#spin === 0) this.#setSpin(SPIN_OF_LING);
     try {
-      const [end, answer] = await setUp();
+      const [end, answer] = await setUp(ringSize ?? 0);
       this.#begin(end);
       // The port was closed while the hypervisor worked.
       if (this.#stopped) this.#release();
@@ -228,14 +268,8 @@ class Tube implements DriverInstance {
     this.#end = end;
     this.#since = Date.now();
     if (this.#stopped) return;
-    this.#hypervisor.watcher.on(end.packetsToken, () => {
-      this.#inbox.disarmed();
-      this.#lookUnlessSoon();
-    });
-    this.#hypervisor.watcher.on(end.roomToken, () => {
-      this.#outbox.disarmed();
-      this.#lookUnlessSoon();
-    });
+    for (const token of [end.packetsToken, end.roomToken])
+      this.#hypervisor.watcher.on(token, () => this.#wakeUp());
     this.#inbox.begin(end);
     this.#outbox.begin(end);
     this.#look();
@@ -279,8 +313,17 @@ class Tube implements DriverInstance {
     else if (this.#hungUp && this.#inbox.isEmpty) setImmediate(() => this.#port.failure_eof());
   }
 
-  #lookUnlessSoon(): void {
-    if (!this.#looking) this.#look();
+  #wakeUp(): void {
+    this.#inbox.disarmed();
+    this.#outbox.disarmed();
+    if (this.#looking) return;
+    const { taken } = this.#inbox;
+    const { relieved } = this.#outbox;
+    this.#look();
+    // It happens, but not again and again, unless the peer rings for nothing to keep this side busy.
+    const isVain = taken === this.#inbox.taken && relieved === this.#outbox.relieved;
+    this.#vainWakeUps = isVain ? this.#vainWakeUps + 1 : 0;
+    if (this.#vainWakeUps > MOST_VAIN_WAKE_UPS) this.#port.failure('eproto');
   }
 
   #lookSoon(): void {
@@ -303,6 +346,23 @@ class Tube implements DriverInstance {
 /** The number of a tube between two domains. */
 export function isTid(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff;
+}
+
+/** Whether they are so many, or one more that is the size of a ring. */
+function hasSize(numbers: readonly number[], count: number): boolean {
+  return numbers.length === count || (numbers.length === count + 1 && isRingSize(numbers[count] as number));
+}
+
+/** Where packets are put together; from there they go into the ring at once. */
+const together = new Uint8Array(MAX_PACKET);
+
+function gather(pieces: readonly Uint8Array[]): Uint8Array {
+  let end = 0;
+  for (const piece of pieces) {
+    together.set(piece, end);
+    end += piece.length;
+  }
+  return together;
 }
 
 const MALFORMED = Uint8Array.of(1);

@@ -1,7 +1,17 @@
 /** Giving a tube to another process: while packets come as fast as they can, and what moves with it. */
-import { type Domain, ok, type Pid, type Port, type Self, type TubeOption, tube } from 'ling-tubes';
+import {
+  type Domain,
+  type OpenOption,
+  ok,
+  type Pid,
+  type Port,
+  type Self,
+  type TubeOption,
+  tube,
+} from 'ling-tubes';
 import { Box } from '../support/box';
 import { eventually } from '../support/residue';
+import { LAYOUTS } from '../support/tube-ends';
 
 let box: Box;
 let a: Domain;
@@ -169,7 +179,9 @@ describe('between two OS processes, under full load', () => {
       );
       const got = await load<number[][]>(peer, size);
       expect(got.flat()).toEqual(Array.from({ length: COUNT }, (_, n) => n));
-      expect(got.filter((each) => each.length > 0).length).toBeGreaterThan(1);
+      // So few of the smallest, which all fit into a packed ring, may be through before another process has had its turn.
+      if (size > 4 || by === 'the owner')
+        expect(got.filter((each) => each.length > 0).length).toBeGreaterThan(1);
       expect(await peer.end()).toBe(0);
     },
   );
@@ -211,7 +223,7 @@ describe('controlling_process', () => {
   let send: (count: number, told: number) => Promise<void>;
 
   /** A tube that the owner has, with those options; its other end is the test's. */
-  async function open(options: readonly TubeOption[] = []): Promise<void> {
+  async function open(options: readonly OpenOption[] = []): Promise<void> {
     b = await box.boot({ name: 'b' });
     [owner, other] = await Promise.all([new Actor().start(), new Actor().start()]);
     const accepted = new Promise<void>((resolve) => {
@@ -280,22 +292,29 @@ describe('controlling_process', () => {
     });
   });
 
-  test('comes after what the owner has sent and not awaited', async () => {
-    await open([['full', 'busy']]);
-    tube.setopts(far, farPort, [['active', false]]);
-    for (let n = 0; n < 40; n++) void owner.self.port_command(port, String(n));
-    const given = tube.controlling_process(owner.self, port, other.pid);
-    await send(3, 3);
-    expect(owner.self.port_info(port, 'connected')).toEqual(['connected', owner.pid]);
-    tube.setopts(far, farPort, [['active', true]]);
-    expect(await given).toBe('ok');
-    expect(other.messages).toEqual(packets(0, 3));
-    expect(owner.messages).toEqual([]);
-    await eventually(
-      () => [...far.mailbox].map((message) => String((message as [Port, ['data', Buffer]])[1][1])),
-      Array.from({ length: 40 }, (_, n) => String(n)),
-    );
-  });
+  test.each(LAYOUTS)(
+    'comes after what the owner has sent and not awaited, with rings of %s',
+    async (ring) => {
+      await open([
+        ['full', 'busy'],
+        ['ring', ring],
+      ]);
+      tube.setopts(far, farPort, [['active', false]]);
+      // So many fill it, whatever its layout.
+      for (let n = 0; n < 40; n++) void owner.self.port_command(port, String(n).padEnd(4096));
+      const given = tube.controlling_process(owner.self, port, other.pid);
+      await send(3, 3);
+      expect(owner.self.port_info(port, 'connected')).toEqual(['connected', owner.pid]);
+      tube.setopts(far, farPort, [['active', true]]);
+      expect(await given).toBe('ok');
+      expect(other.messages).toEqual(packets(0, 3));
+      expect(owner.messages).toEqual([]);
+      await eventually(
+        () => [...far.mailbox].map((message) => String((message as [Port, ['data', Buffer]])[1][1]).trim()),
+        Array.from({ length: 40 }, (_, n) => String(n)),
+      );
+    },
+  );
 
   test('to the owner itself is ok and changes nothing', async () => {
     await open();

@@ -3,7 +3,7 @@ import { type Domain, isData, ok, type Port, tube, xenstore } from 'ling-tubes';
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually, tubeMappings } from '../support/residue';
-import { End, snapshot } from '../support/tube-ends';
+import { End, LAYOUTS, snapshot } from '../support/tube-ends';
 
 let box: Box;
 let a: Domain;
@@ -235,39 +235,50 @@ describe('packets', () => {
     ]);
   });
 
-  test('a full tube drops and counts; can_send says how many can be sent', async () => {
-    const [one, other] = await End.pair(a, b);
-    const { self } = one;
-    for (let i = 0; i < 40; i++) one.send(String(i));
-    expect(self.port_info(one.tube, 'drops')).toEqual(['drops', 9]);
-    await eventually(() => other.got.length, 31);
-    expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
-    await eventually(async () => a.run((asker) => tube.can_send(asker, one.tube)), ['ok', 31]);
-    const answer = await a.run(async (asker) => {
-      for (let i = 0; i < 31; i++) asker.port_command(one.tube, 'y');
-      expect(tube.can_send_async(asker, one.tube)).toBe('ok');
-      return asker.receive();
-    });
-    expect(answer).toEqual(['can_send', one.tube, expect.any(Number)]);
-    expect(await a.run((asker) => tube.can_send(asker, 'tube' as never))).toEqual(['error', 'badarg']);
-  });
+  describe.each(LAYOUTS)('that fill rings of %s', (ring, slots) => {
+    // Of the largest size, which fills both layouts with as many.
+    const largest = (i: number): string => String(i).padEnd(4096);
+    const options = [['ring', ring]] as const;
 
-  test('can_send of a tube that closes meanwhile, or has closed', async () => {
-    const [one, other] = await End.pair(a, b);
-    const results = a.run(async (self) => {
-      // In one turn, so that the other side has not read yet.
-      for (let i = 0; i < 31; i++) self.port_command(one.tube, 'x');
-      expect(tube.can_send_async(self, one.tube)).toBe('ok');
-      self.port_close(one.tube);
-      return [await self.receive(), await tube.can_send(self, one.tube), tube.can_send_async(self, one.tube)];
+    test('a full tube drops and counts; can_send says how many can be sent', async () => {
+      const [one, other] = await End.pair(a, b, 0, options);
+      const { self } = one;
+      for (let i = 0; i < 40; i++) one.send(largest(i));
+      // Packed rings also take what fits by chance.
+      expect(self.port_info(one.tube, 'drops')).toEqual(['drops', 9]);
+      await eventually(() => other.got.length, 31);
+      expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => largest(i)));
+      await eventually(async () => a.run((asker) => tube.can_send(asker, one.tube)), ['ok', slots]);
+      const answer = await a.run(async (asker) => {
+        for (let i = 0; i < 31; i++) asker.port_command(one.tube, largest(i));
+        expect(tube.can_send_async(asker, one.tube)).toBe('ok');
+        return asker.receive();
+      });
+      expect(answer).toEqual(['can_send', one.tube, expect.any(Number)]);
+      expect(await a.run((asker) => tube.can_send(asker, 'tube' as never))).toEqual(['error', 'badarg']);
     });
-    expect(await results).toEqual([
-      ['can_send', one.tube, 'closed'],
-      ['error', 'badarg'],
-      ['error', 'badarg'],
-    ]);
-    await eventually(() => other.ended, 'normal');
-    expect(other.got).toHaveLength(31);
+
+    test('can_send of a tube that closes meanwhile, or has closed', async () => {
+      const [one, other] = await End.pair(a, b, 0, options);
+      const results = a.run(async (self) => {
+        // In one turn, so that the other side has not read yet.
+        for (let i = 0; i < 31; i++) self.port_command(one.tube, largest(i));
+        expect(tube.can_send_async(self, one.tube)).toBe('ok');
+        self.port_close(one.tube);
+        return [
+          await self.receive(),
+          await tube.can_send(self, one.tube),
+          tube.can_send_async(self, one.tube),
+        ];
+      });
+      expect(await results).toEqual([
+        ['can_send', one.tube, 'closed'],
+        ['error', 'badarg'],
+        ['error', 'badarg'],
+      ]);
+      await eventually(() => other.ended, 'normal');
+      expect(other.got).toHaveLength(31);
+    });
   });
 
   test('a hundred thousand of random sizes between two OS processes: all of them, in order', async () => {
@@ -327,24 +338,30 @@ describe('closing', () => {
   };
 
   test.each(
-    Object.keys(ways).flatMap((way) => [
-      [way, 'opener'],
-      [way, 'acceptor'],
-    ]),
-  )('by %s on the side of the %s: the other side gets all that was sent, then the end', async (way, side) => {
-    const pair = side === 'opener' ? await End.pair(a, b) : (await End.pair(b, a)).reverse();
-    const [one, other] = pair as [End, End];
-    for (let i = 0; i < 31; i++) one.send(String(i));
-    await ways[way]?.(one);
-    await eventually(() => other.ended, 'normal');
-    expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
-    expect(await b.run((self) => tube.close(self, other.tube))).toEqual(['error', 'badarg']);
-    await eventually(
-      async () => Object.keys(await snapshot(box)).filter((path) => /(tip|nock)\/\d+\/./.test(path)),
-      [],
-    );
-    expect(b.runtime.openPorts.size).toBe(0);
-  });
+    Object.keys(ways).flatMap((way) =>
+      LAYOUTS.flatMap(([ring]) =>
+        (['opener', 'acceptor'] as const).map((side) => [way, side, ring] as const),
+      ),
+    ),
+  )(
+    'by %s on the side of the %s, with rings of %s: the other side gets all that was sent, then the end',
+    async (way, side, ring) => {
+      const options = [['ring', ring]] as const;
+      const pair =
+        side === 'opener' ? await End.pair(a, b, 0, options) : (await End.pair(b, a, 0, options)).reverse();
+      const [one, other] = pair as [End, End];
+      for (let i = 0; i < 31; i++) one.send(String(i));
+      await ways[way]?.(one);
+      await eventually(() => other.ended, 'normal');
+      expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => String(i)));
+      expect(await b.run((self) => tube.close(self, other.tube))).toEqual(['error', 'badarg']);
+      await eventually(
+        async () => Object.keys(await snapshot(box)).filter((path) => /(tip|nock)\/\d+\/./.test(path)),
+        [],
+      );
+      expect(b.runtime.openPorts.size).toBe(0);
+    },
+  );
 
   test('by kill -9 of the OS process, on either side', async () => {
     for (const verb of ['open', 'accept'] as const) {

@@ -1,5 +1,11 @@
-import { type Domain, ok, type Port, type Self, tube } from 'ling-tubes';
+import { type Domain, type OpenOption, ok, type Port, type Self, tube } from 'ling-tubes';
 import type { Box } from './box';
+
+/** What tubes can be made of, as the boot option tubeRing says it, and how many packets of any size fit into an empty one. */
+export const LAYOUTS = [
+  ['ling', 31],
+  [2 ** 17, 30],
+] as const;
 
 /** Both ends of a tube, each in the hands of a process that stays, and with what it has got. */
 export class End {
@@ -8,9 +14,14 @@ export class End {
   self!: Self;
   tube!: Port;
 
-  static async pair(opener: Domain, acceptor: Domain, tid = 0): Promise<[End, End]> {
+  static async pair(
+    opener: Domain,
+    acceptor: Domain,
+    tid = 0,
+    options: readonly OpenOption[] = [],
+  ): Promise<[End, End]> {
     return Promise.all([
-      new End().start(opener, (self) => tube.open(self, acceptor.domid, tid)),
+      new End().start(opener, (self) => tube.open(self, acceptor.domid, tid, options)),
       new End().start(acceptor, (self) => tube.accept(self)),
     ]);
   }

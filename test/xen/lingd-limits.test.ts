@@ -49,6 +49,8 @@ async function start(limits: object): Promise<void> {
 async function join(name = 'test'): Promise<LinuxHypervisor> {
   const hypervisor = await LinuxHypervisor.connect({ name, directory: box.rundir });
   hypervisors.push(hypervisor);
+  // Then lingd has let go of what it has sent with its first answer.
+  await hypervisor.xenstore.readString('name');
   return hypervisor;
 }
 

@@ -21,6 +21,8 @@ afterEach(async () => {
 async function join(name: string): Promise<LinuxHypervisor> {
   const domain = await LinuxHypervisor.connect({ name, directory: box.rundir });
   domains.push(domain);
+  // Then lingd has let go of what it has sent with its first answer.
+  await domain.xenstore.readString('name');
   return domain;
 }
 

@@ -62,7 +62,8 @@ test('both sides with state, owner, packets, drops and beginning, and no trace o
   // Not what boot takes for a name, but domain 0 may write anything.
   const name = 'b with \x1b[31m';
   await store.write(`/local/domain/${b.domid}/name`, name);
-  const [one, other] = await End.pair(a, b, 7);
+  // Which holds 31 packets, whatever their size.
+  const [one, other] = await End.pair(a, b, 7, [['ring', 'ling']]);
   const [back] = await End.pair(b, a, 7);
   for (let i = 0; i < 40; i += 1) one.send('x');
   back.send('y');

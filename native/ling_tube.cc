@@ -1,4 +1,4 @@
-#include "tube_end.h"
+#include "ling_tube.h"
 
 namespace ling {
 
@@ -23,7 +23,7 @@ const SharedPages& checkSize(const SharedPages& pages) {
 
 }  // namespace
 
-TubeEnd::TubeEnd(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving)
+LingTube::LingTube(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving)
     : reactor_(std::move(reactor)),
       pages_(std::move(pages)),
       sending_(std::move(sending)),
@@ -39,13 +39,13 @@ TubeEnd::TubeEnd(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages,
   }
 }
 
-TubeEnd::~TubeEnd() {
+void LingTube::close() {
   flush();
   reactor_->remove(packetsToken_);
   reactor_->remove(roomToken_);
 }
 
-int TubeEnd::write(const uint8_t* data, uint32_t len) {
+int LingTube::write(const uint8_t* data, uint32_t len) {
   const int written = writer_.write(data, len);
   if (written > 0) {
     counters_.sentPackets++;
@@ -58,7 +58,7 @@ int TubeEnd::write(const uint8_t* data, uint32_t len) {
   return written;
 }
 
-void TubeEnd::flush() {
+void LingTube::flush() {
   if (unannounced_ == 0 || muted_) return;
   unannounced_ = 0;
   // A reader that arms its doorbell too late to hear this looks at the ring after that, and sees the packets.
@@ -66,30 +66,32 @@ void TubeEnd::flush() {
   ring(sending_.kick.get());
 }
 
-int TubeEnd::read(uint8_t* out, size_t room, uint32_t* lengths, int most) {
+int LingTube::read(uint8_t* out, size_t room, Place* places, int most) {
   int taken = 0;
-  while (taken < most) {
-    const int got = reader_.read(out, room, lengths + taken, most - taken);
+  for (size_t used = 0; taken < most && room - used >= MAX_PACKET;) {
+    const int got = reader_.read(out + used, room - used, places + taken, most - taken);
     if (got == BROKEN && taken == 0) return BROKEN;
     if (got <= 0) break;
-    for (int i = taken; i < taken + got; i++) {
-      out += lengths[i];
-      room -= lengths[i];
-      counters_.receivedBytes += lengths[i];
+    const uint32_t from = static_cast<uint32_t>(used);
+    for (Place* place = places + taken; place < places + taken + got; place++) {
+      place->offset += from;
+      used = place->offset + place->len;
+      counters_.receivedBytes += place->len;
     }
     taken += got;
   }
   counters_.receivedPackets += taken;
+  wasPressed_ = wasPressed_ || taken > static_cast<int>(RING_SLOTS / 2);
   if (taken > 0 && !muted_) ring(receiving_.kick.get());
   return taken;
 }
 
-int TubeEnd::armPackets() {
+int LingTube::armPackets() {
   reactor_->arm(packetsToken_);
   return reader_.waiting();
 }
 
-int TubeEnd::armRoom() {
+int LingTube::armRoom(int) {
   reactor_->arm(roomToken_);
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   return writer_.freeSlots();
