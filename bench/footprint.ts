@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mebibytes, nanoseconds, whole } from './format.js';
+import { count, mebibytes, nanoseconds, whole } from './format.js';
 import { footprintOf } from './proc.js';
 import type { ResidentProgram } from './programs/resident.js';
 import type { Case, Question, Sample } from './question.js';
@@ -11,6 +11,7 @@ export const footprint: Question = {
   notes: [
     'PSS counts memory that several OS processes share by the share; all programs here share the code of Node.js.',
     'Every program but lingd has a channel to the benchmark: one descriptor. Idle CPU is CPU time per second of doing nothing.',
+    'wake-ups: how often any thread has gone to sleep again (voluntary context switches).',
   ],
   measures: [
     { key: 'rss', title: 'RSS', format: mebibytes },
@@ -18,11 +19,12 @@ export const footprint: Question = {
     { key: 'descriptors', title: 'descriptors', format: whole },
     { key: 'threads', title: 'threads', format: whole },
     { key: 'idle', title: 'idle CPU per s', format: nanoseconds },
+    { key: 'wakeUps', title: 'wake-ups per s', format: count },
   ],
   compared: [],
   mostRounds: 3,
   cases: (effort) => {
-    const seconds = effort === 'quick' ? 0.2 : 3;
+    const seconds = { quick: 0.2, usual: 1, full: 3 }[effort];
     return [
       ...[0, 1, 10].map((domains) => lingdWith(domains, seconds)),
       resident('bare Node.js', { domain: false }, seconds),
@@ -93,5 +95,9 @@ async function look(pid: number, seconds: number): Promise<Sample> {
   const before = footprintOf(pid);
   await sleep(seconds * 1000);
   const after = footprintOf(pid);
-  return { ...after, idle: (after.cpu - before.cpu) / seconds };
+  return {
+    ...after,
+    idle: (after.cpu - before.cpu) / seconds,
+    wakeUps: (after.switches - before.switches) / seconds,
+  };
 }

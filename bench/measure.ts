@@ -1,4 +1,4 @@
-import type { Case, Effort, Question, Sample } from './question.js';
+import type { Case, Question, Sample } from './question.js';
 import { type Spread, spreadOf } from './statistics.js';
 import type { World } from './world.js';
 
@@ -16,15 +16,15 @@ export interface Result {
 }
 
 /**
- * Measures all cases of a question, round by round: what disturbs the machine for a while disturbs all of them.
+ * Measures these cases of a question, round by round: what disturbs the machine for a while disturbs all of them.
  * `progress` hears of every case before it is measured.
  */
 export async function ask(
   question: Question,
+  cases: readonly Case[],
   world: World,
-  options: { effort: Effort; rounds: number; progress: (round: number, at: Case) => void },
+  options: { rounds: number; progress: (round: number, at: Case) => void },
 ): Promise<Answer> {
-  const cases = question.cases(options.effort);
   const samples = cases.map((): Sample[] => []);
   const rounds = Math.min(options.rounds, question.mostRounds ?? options.rounds);
   for (let round = 1; round <= rounds; round++) {

@@ -8,6 +8,8 @@ export interface Footprint {
   readonly descriptors: number;
   readonly threads: number;
   readonly cpu: number;
+  /** Voluntary context switches so far: how often any of its threads has gone to sleep. */
+  readonly switches: number;
 }
 
 /** @throws Error with code ENOENT or ESRCH for a process that has gone, EACCES for another user's */
@@ -19,13 +21,18 @@ export function footprintOf(pid: number): Footprint {
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     threads: readdirSync(`/proc/${pid}/task`).length,
     cpu: cpuTimeOf(pid),
+    switches: sumOverThreads(pid, switchesOf),
   };
 }
 
 /** Nanoseconds of CPU time so far, of all threads; see {@link footprintOf} for what it throws. */
 export function cpuTimeOf(pid: number): number {
+  return sumOverThreads(pid, cpuOf);
+}
+
+function sumOverThreads(pid: number, of: (task: string) => number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.reduce((sum, thread) => sum + cpuOf(`/proc/${pid}/task/${thread}`), 0);
+  return threads.reduce((sum, thread) => sum + of(`/proc/${pid}/task/${thread}`), 0);
 }
 
 function kilobytes(rollup: string, name: string): number {
@@ -34,4 +41,8 @@ function kilobytes(rollup: string, name: string): number {
 
 function cpuOf(task: string): number {
   return Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0]);
+}
+
+function switchesOf(task: string): number {
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`${task}/status`, 'utf8'))?.[1]);
 }

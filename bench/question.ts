@@ -13,11 +13,14 @@ export interface Question {
   readonly compared: readonly string[];
   /** For questions whose answer hardly varies. */
   readonly mostRounds?: number;
-  cases(effort: Effort): readonly Case[];
+  /** Keys of the measures worth a chart: a bar for each case, those of a subject side by side. */
+  readonly charts?: readonly string[];
+  /** `sizes`: of packets, in bytes, for who asks about several. */
+  cases(effort: Effort, sizes: readonly number[]): readonly Case[];
 }
 
-/** How long to measure: `quick` to see that all works, `full` for figures to quote. */
-export type Effort = 'quick' | 'full';
+/** How much to measure: `quick` to see that all works, `usual` for figures to quote, `full` for all of them. */
+export type Effort = 'quick' | 'usual' | 'full';
 
 export interface Measure {
   readonly key: string;

@@ -1,11 +1,17 @@
-/** What a transport has to be able to do to be compared: four small programs, each run in an OS process of its own. */
+/** What a transport has to be able to do to be compared: four small programs, the sides of streams and of round trips. */
+import type { Peer } from './peer.js';
 import type { Load, Sink, Source } from './stream.js';
 
 export interface Rival {
   readonly name: string;
   /** What whoever picks it gets, in a few words. */
   readonly guarantees: string;
-  /** Sends what the source fills, as fast as can be without loss. */
+  /**
+   * Of one that joins whoever starts something to what it has started, and nobody else: what that is. Without it, each
+   * side is an OS process of its own, and they can have several links.
+   */
+  readonly beside?: 'thread' | 'child';
+  /** Sends what the source fills: without a rate, as fast as can be without loss; with one, what finds no room is dropped. */
   send(place: Place, source: Source, load: Load): Promise<void>;
   /** Gives the sink every packet, until it has enough. */
   receive(place: Place, sink: Sink, load: Load): Promise<void>;
@@ -15,15 +21,19 @@ export interface Rival {
   answer(place: Place): Promise<void>;
 }
 
-/** Where a program runs. */
+/** Where one link of a program is. */
 export interface Place {
   readonly rundir: string;
   /** Of a socket that may be made there. */
   readonly path: string;
+  /** Different for every link between the same two sides. */
+  readonly link: number;
   /** What the other side has said: only for those who begin, send and ask. */
   readonly address: unknown;
   /** Tells the other side where to go. */
   listening(address: unknown): void;
+  /** The other side, of one that is beside it. */
+  readonly peer: Peer | undefined;
 }
 
 export interface Trips extends Pace {

@@ -1,9 +1,9 @@
 /**
- * The packets of a throughput measurement, the same for every rival: each has a number, and two of them say that
- * the measurement begins (what was before warms up both sides) and ends.
+ * The packets of a stream, the same for every rival: each has a number, and the phase of the measurement that it belongs
+ * to.
  *
- *     0       4      5
- *     | number | mark | anything |
+ *     0       4       5
+ *     | number | phase | anything |
  */
 import { Meter, type Reading } from './meter.js';
 
@@ -12,57 +12,95 @@ export interface Load {
   /** How long to send before the measurement begins, and how long it takes, in seconds. */
   readonly warmUp: number;
   readonly seconds: number;
+  /** So many packets a second, whether the receiver keeps up or not; without it as many as can be without loss. */
+  readonly rate?: number;
 }
 
-/** What one side has seen between the two marks. */
+/** What one side has seen of the measured phase. */
 export interface Seen extends Reading {
   readonly packets: number;
-  readonly lost: number;
 }
 
-const PLAIN = 0;
-const BEGIN = 1;
+const WARM_UP = 0;
+const MEASURED = 1;
+/** Of the last packet, which must not be lost. */
 const END = 2;
 
-/** Writes the packets, and knows when they are enough. */
+/** A sender with a rate sleeps so many milliseconds when nothing is due: short, as the rings and buffers are small. */
+const NAP = 0.2;
+/** After so many milliseconds without one, a sender with a rate lets the event loop have a turn. */
+const TURN = 1;
+
+/** Says how many packets to send, makes them, and knows when they are enough. */
 export class Source {
   seen: Seen | undefined;
   readonly #load: Load;
   readonly #meter = new Meter();
+  /** When it was first asked: until then its sender has had to find the receiver. */
+  #began: number | undefined;
   #number = 0;
-  #began = -1;
-  #mark = PLAIN;
-  #next: number;
+  #first = 0;
+  #phase = WARM_UP;
+  /** When the event loop last had a turn. */
+  #turned = 0;
+  /** When the next phase begins. */
+  #next = 0;
 
   constructor(load: Load) {
     this.#load = load;
-    this.#next = performance.now() + load.warmUp * 1000;
   }
 
-  /** Looks at the clock: call it now and then, before a group of packets. */
-  look(): void {
-    if (performance.now() < this.#next) return;
-    this.#mark = this.#began < 0 ? BEGIN : END;
-    this.#next += this.#load.seconds * 1000;
+  /** How many packets to send now, at most so many; 0: it is time for {@link last}. To be asked before each group. */
+  due(most: number): number | Promise<number> {
+    const now = performance.now();
+    if (this.#began === undefined) {
+      this.#began = now;
+      this.#next = now + this.#load.warmUp * 1000;
+    }
+    if (now >= this.#next) this.#enterNext();
+    if (this.seen !== undefined) return 0;
+    const { rate } = this.#load;
+    if (rate === undefined) return most;
+    const due = Math.floor(((now - this.#began) / 1000) * rate) - this.#number;
+    if (due > 0 && now - this.#turned < TURN) return Math.min(most, due);
+    if (due <= 0) sleep(NAP);
+    return this.#turn(most);
   }
 
-  /** Makes the bytes the next packet. Answers whether another one follows. */
-  fill(packet: Buffer, at = 0): boolean {
-    packet.writeUInt32LE(this.#number, at);
-    packet[at + 4] = this.#mark;
-    if (this.#mark !== PLAIN) this.#markSet();
-    this.#number++;
-    return this.seen === undefined;
+  /** Makes the bytes the next packet. */
+  fill(packet: Buffer, at = 0): void {
+    packet.writeUInt32LE(this.#number++, at);
+    packet[at + 4] = this.#phase;
   }
 
-  #markSet(): void {
-    if (this.#mark === BEGIN) {
-      this.#began = this.#number;
+  /** Makes the bytes the last packet, which must arrive. */
+  last(packet: Buffer, at = 0): void {
+    this.#phase = END;
+    this.fill(packet, at);
+  }
+
+  /** Ends it before its time. */
+  stop(): void {
+    if (this.#phase === WARM_UP) this.#enterNext();
+    this.#next = 0;
+    this.#began ??= 0;
+  }
+
+  #enterNext(): void {
+    if (this.#phase === WARM_UP) {
+      this.#phase = MEASURED;
+      this.#first = this.#number;
+      this.#next += this.#load.seconds * 1000;
       this.#meter.start();
     } else {
-      this.seen = { ...this.#meter.read(), packets: this.#number - this.#began, lost: 0 };
+      this.seen ??= { ...this.#meter.read(), packets: this.#number - this.#first };
     }
-    this.#mark = PLAIN;
+  }
+
+  async #turn(most: number): Promise<number> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#turned = performance.now();
+    return this.due(most);
   }
 }
 
@@ -72,8 +110,8 @@ export class Sink {
   readonly #bytes: number;
   readonly #meter = new Meter();
   #expected = 0;
-  #lost = 0;
   #packets = 0;
+  #phase = WARM_UP;
 
   constructor({ bytes }: Load) {
     this.#bytes = bytes;
@@ -82,25 +120,28 @@ export class Sink {
   /** Answers whether more have to come. @throws Error for a packet that is not what was sent */
   take(packet: Buffer): boolean {
     const number = packet.readUInt32LE(0);
-    if (number !== this.#expected) this.#gap(number);
+    if (number < this.#expected) throw new Error(`packet ${number} after ${this.#expected - 1}`);
     if (packet.length !== this.#bytes) throw new Error(`packet ${number} has ${packet.length} bytes`);
     this.#expected = number + 1;
+    if (packet[4] !== this.#phase) this.#enter(packet[4] as number);
     this.#packets++;
-    if (packet[4] !== PLAIN) this.#marked(packet[4] as number);
     return this.seen === undefined;
   }
 
-  #gap(number: number): void {
-    if (number < this.#expected) throw new Error(`packet ${number} after ${this.#expected - 1}`);
-    this.#lost += number - this.#expected;
-  }
-
-  #marked(mark: number): void {
-    if (mark === BEGIN) {
+  #enter(phase: number): void {
+    this.#phase = phase;
+    if (phase === END) {
+      this.seen = { ...this.#meter.read(), packets: this.#packets };
+    } else {
       this.#packets = 0;
       this.#meter.start();
-    } else if (mark === END) {
-      this.seen = { ...this.#meter.read(), packets: this.#packets, lost: this.#lost };
     }
   }
+}
+
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
+
+/** A timer could not be as short. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(NOBODY, 0, 0, milliseconds);
 }

@@ -105,6 +105,10 @@ export class Program {
     return this.#said.shift() as T;
   }
 
+  tell(message: unknown): void {
+    this.#child.send(message as object);
+  }
+
   /** Tells it to go, and waits until it has. */
   async end(): Promise<void> {
     if (this.#ended === undefined) {

@@ -8,9 +8,11 @@ import { NOTES } from './xenstore/servers.js';
 import { transactions } from './xenstore/transactions.js';
 import { watches } from './xenstore/watches.js';
 
-void benchmark(
-  'bench:xenstore',
-  "Measures the Xenstore of lingd beside Xen's own, each server and each client in an OS process of its own.",
-  [requests, watches, transactions, nodes, listing, commands],
-  NOTES,
-);
+void benchmark({
+  name: 'bench:xenstore',
+  description:
+    "Measures the Xenstore of lingd beside Xen's own, each server and each client in an OS process of its own.",
+  questions: [requests, watches, transactions, nodes, listing, commands],
+  notes: NOTES,
+  rounds: 5,
+});

@@ -1,39 +1,124 @@
-/** One side of a comparison, in an OS process of its own; says where it listens, if it does, then what it has seen. */
-import type { Trips } from '../rival.js';
+/**
+ * One side of a comparison, in an OS process of its own. Says where each of its links listens, is told where those of the
+ * other side do, and says in the end what it has seen. Where a rival's sides are beside each other, the one that listens
+ * has started the other, and says what both have seen.
+ */
+import { type Peer, starter, startPeer } from '../peer.js';
+import type { Place, Rival, Trips } from '../rival.js';
 import { RIVALS } from '../rivals/index.js';
-import { type Load, Sink, Source } from '../stream.js';
-import { argument, say } from './parent.js';
+import { type Load, type Seen, Sink, Source } from '../stream.js';
+import { argument, say, told } from './parent.js';
 
 export interface RivalProgram {
   readonly rival: string;
-  readonly role: 'send' | 'receive' | 'ask' | 'answer';
+  /** The same for both sides. */
   readonly path: string;
-  readonly address?: unknown;
-  readonly load?: Load;
-  readonly trips?: Trips;
+  readonly links: readonly Link[];
+  /** What the other side does, if it is to be started beside this one. */
+  readonly beside?: readonly Link[];
+  readonly blocked?: Blocked | undefined;
 }
+
+/** What one side does with one link; the other side does the opposite with its link of the same number. */
+export type Link =
+  | { readonly role: 'send' | 'receive'; readonly load: Load }
+  | { readonly role: 'ask' | 'answer'; readonly trips: Trips };
+
+/** The event loop does nothing for so many milliseconds of every `every`. */
+export interface Blocked {
+  readonly ms: number;
+  readonly every: number;
+}
+
+/** What a side has seen, of all its links. */
+export interface SideSeen {
+  readonly sent: readonly Seen[];
+  readonly received: readonly Seen[];
+  /** Of round trips, in nanoseconds. */
+  readonly times: readonly number[];
+}
+
+type Argument = RivalProgram & { readonly rundir: string; readonly isBeside?: true };
 
 // Done, or of no use any more: either way what is left of it goes.
 process.once('disconnect', () => process.exit());
 void main();
 
 async function main(): Promise<void> {
-  const { role, load, trips, ...rest } = argument<RivalProgram & { rundir: string }>();
-  const rival = RIVALS.find(({ name }) => name === rest.rival);
-  if (!rival) throw new Error(`there is no rival ${rest.rival}`);
-  const place = { ...rest, address: rest.address, listening: say };
-  if (role === 'send') {
-    const source = new Source(load as Load);
-    await rival.send(place, source, load as Load);
-    say(source.seen);
-  } else if (role === 'receive') {
-    const sink = new Sink(load as Load);
-    await rival.receive(place, sink, load as Load);
-    say(sink.seen);
-  } else if (role === 'ask') {
-    say(await rival.ask(place, trips as Trips));
+  const { beside, ...program } = argument<Argument>();
+  const rival = RIVALS.find(({ name }) => name === program.rival);
+  if (!rival) throw new Error(`there is no rival ${program.rival}`);
+  if (program.blocked !== undefined) block(program.blocked);
+  if (program.isBeside) {
+    const peer = starter();
+    peer.report(await runLinks(rival, program, { peer }));
+  } else if (rival.beside !== undefined) {
+    const peer = startPeer(rival.beside, __filename, { ...program, links: beside, isBeside: true });
+    const seen = await runLinks(rival, program, { peer });
+    say([seen, await peer.reported]);
   } else {
-    await rival.answer(place);
+    const theirs = told<unknown[]>();
+    const ours: unknown[] = [];
+    let left = program.links.filter(listens).length;
+    if (left === 0) say(ours);
+    const listening = (link: number, address: unknown): void => {
+      ours[link] = address;
+      if (--left === 0) say(ours);
+    };
+    say(await runLinks(rival, program, { listening, theirs }));
   }
-  if (process.connected) process.disconnect();
+  // What is still on its way arrives meanwhile: it is the benchmark that ends this.
+}
+
+interface Others {
+  readonly peer?: Peer;
+  /** Tells them where a link listens. */
+  readonly listening?: (link: number, address: unknown) => void;
+  /** Where their links do. */
+  readonly theirs?: Promise<readonly unknown[]>;
+}
+
+/** Until each has ended. Round trips end what is sent meanwhile. */
+async function runLinks(rival: Rival, program: Argument, others: Others): Promise<SideSeen> {
+  const { links, rundir, path } = program;
+  const sources: Source[] = [];
+  const sinks: Sink[] = [];
+  const times: number[] = [];
+  const run = async (link: Link, i: number): Promise<void> => {
+    const address = listens(link) ? undefined : (await others.theirs)?.[i];
+    const listening = (address: unknown) => others.listening?.(i, address);
+    const place: Place = { rundir, path: `${path}-${i}`, link: i, address, listening, peer: others.peer };
+    if (link.role === 'send') {
+      const source = new Source(link.load);
+      sources.push(source);
+      await rival.send(place, source, link.load);
+    } else if (link.role === 'receive') {
+      const sink = new Sink(link.load);
+      sinks.push(sink);
+      await rival.receive(place, sink, link.load);
+    } else if (link.role === 'ask') {
+      times.push(...(await rival.ask(place, link.trips)));
+      for (const source of sources) source.stop();
+    } else {
+      await rival.answer(place);
+    }
+  };
+  await Promise.all(links.map(run));
+  return { sent: sources.map(seenBy), received: sinks.map(seenBy), times };
+}
+
+function listens({ role }: Link): boolean {
+  return role === 'receive' || role === 'answer';
+}
+
+function seenBy({ seen }: Source | Sink): Seen {
+  if (seen === undefined) throw new Error('a stream has ended before its time');
+  return seen;
+}
+
+/** Busy, as with a long callback. */
+function block({ ms, every }: Blocked): void {
+  setInterval(() => {
+    for (const end = performance.now() + ms; performance.now() < end; );
+  }, every).unref();
 }

@@ -1,6 +1,22 @@
 import type { Rival } from '../rival.js';
-import { tubeRival } from './tube.js';
+import { childProcess } from './child-process.js';
+import { messagePort } from './message-port.js';
+import { pipe } from './pipe.js';
+import { tcp } from './tcp.js';
+import { awaitingTube, tubeRival } from './tube.js';
 import { unixSocket } from './unix-socket.js';
+import { zeromq } from './zeromq.js';
 
-/** Ours first: ratios are the first one's to each of the others. */
-export const RIVALS: readonly Rival[] = [tubeRival, unixSocket];
+/** What one would take for much: these are compared in everything. Ours first: ratios are its to each of the others. */
+export const STREAMS: readonly Rival[] = [tubeRival, unixSocket, tcp];
+
+export const RIVALS: readonly Rival[] = [
+  tubeRival,
+  awaitingTube,
+  unixSocket,
+  tcp,
+  pipe,
+  messagePort,
+  childProcess,
+  zeromq,
+];

@@ -1,5 +1,5 @@
 import { nanoseconds, perSecond } from '../format.js';
-import type { Case, Question } from '../question.js';
+import type { Case, Effort, Question } from '../question.js';
 import { runClient } from './client.js';
 import { SERVERS, type Server, withServer } from './servers.js';
 import type { Time } from './work.js';
@@ -33,7 +33,7 @@ export const requests: Question = {
 };
 
 /** What has not been compiled yet would be measured as many times slower than it is. */
-export function timeOf(effort: 'quick' | 'full'): Time {
+export function timeOf(effort: Effort): Time {
   return effort === 'quick' ? { warmUp: 100, measured: 50 } : { warmUp: 1000, measured: 1000 };
 }
 

@@ -1,8 +1,38 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { describeQuestion } from '../support/ask-bench';
+import { askBench, describeQuestion, whoIsAskedFor } from '../support/ask-bench';
 import { run } from '../support/run';
 
-describeQuestion('main', 'round-trip');
+const STREAMS = ['tube', 'unix socket', 'tcp'];
+const RIVALS = [
+  'tube',
+  'tube (await)',
+  'unix socket',
+  'tcp',
+  'pipe',
+  'MessagePort',
+  'child_process',
+  'zeromq',
+];
+
+describeQuestion('main', 'round-trip', (asked) => {
+  test.each([
+    ['64 B, at once', RIVALS],
+    ['64 B, after 2 ms', RIVALS],
+    ['64 B, under load', STREAMS],
+  ])('%s: %j', (subject, who) => {
+    expect(whoIsAskedFor(asked(), subject)).toEqual(who);
+  });
+
+  test('percentiles ascend', () => {
+    for (const { samples } of asked().report.questions[0]!.results) {
+      const { p50, p99, p999 } = samples[0]!;
+      expect(p50).toBeLessThanOrEqual(p99!);
+      expect(p99).toBeLessThanOrEqual(p999!);
+    }
+  });
+});
 describeQuestion('main', 'footprint');
 describeQuestion('main', 'port-program');
 describeQuestion('main', 'ports');
@@ -16,10 +46,93 @@ describeQuestion('main', 'throughput', (asked) => {
   test('nothing is lost', () => {
     for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
   });
+
+  test('all rivals and the C limit', () => {
+    expect(whoIsAskedFor(asked(), '64 B')).toEqual([...RIVALS, 'C limit']);
+  });
+
+  test('says what each guarantees, what others have published, and which figures are reached', () => {
+    for (const who of RIVALS) expect(asked().output).toContain(`\n- ${who}: `);
+    expect(asked().output).toMatch(/not measured here.*netmap/);
+    expect(asked().output).toMatch(/^\| 64 B: of the C limit +\| +at least 35 % \| +\d+ % \| +(yes|no) \|$/m);
+  });
+});
+describeQuestion('main', 'links', (asked) => {
+  test.each(['1 link', '2 links', '8 links', 'both directions'])('64 B, %s: nothing is lost', (subject) => {
+    expect(whoIsAskedFor(asked(), `64 B, ${subject}`)).toEqual(STREAMS);
+    for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
+  });
+});
+describeQuestion('main', 'offered', (asked) => {
+  test.each(['64 B, 0.5 Mpps', '64 B, 0.5 Mpps, blocked'])(
+    '%s: who is asked; what was dropped is what was offered and not delivered',
+    (subject) => {
+      expect(whoIsAskedFor(asked(), subject)).toEqual(STREAMS);
+      for (const { samples } of asked().report.questions[0]!.results) {
+        const { delivered, dropped, share } = samples[0]!;
+        expect(delivered).toBeGreaterThan(0);
+        expect(share! > 0).toBe(dropped! > 0);
+        expect(share).toBeLessThan(1000);
+      }
+    },
+  );
 });
 
+test('--sizes, --rivals and --rounds choose; --report leaves a report with charts', async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'ling-tubes-bench-report-'));
+  try {
+    const more = [
+      '--sizes',
+      '16,4096',
+      '--rivals',
+      'tube,unix socket',
+      '--rounds',
+      '2',
+      '--report',
+      directory,
+    ];
+    const { output, report } = await askBench('main', ['throughput', 'footprint'], {}, more);
+    expect(report.questions.map(({ name }) => name)).toEqual(['throughput']);
+    const { results } = report.questions[0]!;
+    expect(results.map(({ subject, who, samples }) => [subject, who, samples.length])).toEqual(
+      ['16 B', '4096 B'].flatMap((subject) => ['tube', 'unix socket'].map((who) => [subject, who, 2])),
+    );
+    const charts = ['throughput-cpu.svg', 'throughput-packets.svg'];
+    expect(readdirSync(directory).sort()).toEqual(['report.md', ...charts]);
+    const page = readFileSync(path.join(directory, 'report.md'), 'utf8');
+    for (const line of output.split('\n')) expect(page).toContain(line);
+    for (const chart of charts) {
+      expect(page).toContain(`](${chart})`);
+      const svg = readFileSync(path.join(directory, chart), 'utf8');
+      expect(svg).toMatch(/^<svg .*<\/svg>$/s);
+      for (const text of ['16 B', '4096 B', 'tube', 'unix socket']) expect(svg).toContain(`>${text}<`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}, 90_000);
+
+test('without a C++ compiler it says so, and compares the rest', async () => {
+  const nothing = mkdtempSync(path.join(os.tmpdir(), 'ling-tubes-bench-path-'));
+  try {
+    const more = ['--rivals', 'tube,unix socket'];
+    const asked = await askBench('main', ['throughput'], { PATH: nothing }, more);
+    expect(asked.output).toContain('c++ is missing');
+    expect(whoIsAskedFor(asked, '64 B')).toEqual(['tube', 'unix socket']);
+  } finally {
+    rmSync(nothing, { recursive: true });
+  }
+}, 90_000);
+
 test.each([
-  ['main', ['--only', 'nonsense'], 'throughput, round-trip, footprint, port-program, ports, restart'],
+  ['main', ['--sizes', '64,4097'], '5 to 4096 bytes'],
+  ['main', ['--rivals', 'tube,nobody'], "nobody is called 'nobody', but tube"],
+  ['main', ['--full', '--quick'], 'cannot be used with'],
+  [
+    'main',
+    ['--only', 'nonsense'],
+    'throughput, links, offered, round-trip, footprint, port-program, ports, restart',
+  ],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
   ['xenstore', ['--only', 'nonsense'], 'requests, watches, transactions, nodes, listing, commands'],

@@ -31,16 +31,25 @@ interface Spread {
   max: number;
 }
 
-/** Runs dist/bench/`main`.js with `--quick`. */
+/** Runs dist/bench/`main`.js with `--quick`, and more options. */
 export async function askBench(
   main: string,
   names: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  more: readonly string[] = [],
 ): Promise<Asked> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'ling-tubes-bench-test-'));
   try {
     const json = path.join(directory, 'report.json');
-    const args = [path.resolve(`dist/bench/${main}.js`), '--quick', '--json', json, '--only', ...names];
+    const args = [
+      path.resolve(`dist/bench/${main}.js`),
+      '--quick',
+      '--json',
+      json,
+      '--only',
+      ...names,
+      ...more,
+    ];
     const { status, stdout, stderr } = await run(process.execPath, args, { env, patience: 80_000 });
     expect([status, stderr]).toEqual([0, '']);
     return { output: stdout, report: JSON.parse(readFileSync(json, 'utf8')) };
@@ -102,7 +111,8 @@ export function describeQuestion(main: string, name: string, more: (asked: () =>
     });
 
     test('prints a Markdown table with a row for every case', () => {
-      const rows = asked.output.split('\n').filter((line) => line.startsWith('|'));
+      const [, section] = asked.output.split(/^## /m);
+      const rows = section!.split('\n').filter((line) => line.startsWith('|'));
       expect(rows).toHaveLength(2 + asked.report.questions[0]!.results.length);
       expect(new Set(rows.map((row) => row.split('|').length)).size).toBe(1);
       expect(rows[1]).toMatch(/^[|-]+$/);
