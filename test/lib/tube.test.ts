@@ -238,14 +238,20 @@ describe('packets', () => {
   describe.each(LAYOUTS)('that fill rings of %s', (ring, slots) => {
     // Of the largest size, which fills both layouts with as many.
     const largest = (i: number): string => String(i).padEnd(4096);
-    const options = [['ring', ring]] as const;
+    /** Nothing is taken out of the ring before the other side is active, by whatever thread. */
+    const pair = (): Promise<[End, End]> =>
+      Promise.all([
+        new End().start(a, (self) => tube.open(self, b.domid, 0, [['ring', ring]])),
+        new End().start(b, (self) => tube.accept(self, [['active', false]])),
+      ]);
 
     test('a full tube drops and counts; can_send says how many can be sent', async () => {
-      const [one, other] = await End.pair(a, b, 0, options);
+      const [one, other] = await pair();
       const { self } = one;
       for (let i = 0; i < 40; i++) one.send(largest(i));
       // Packed rings also take what fits by chance.
       expect(self.port_info(one.tube, 'drops')).toEqual(['drops', 9]);
+      expect(tube.setopts(other.self, other.tube, [['active', true]])).toBe('ok');
       await eventually(() => other.got.length, 31);
       expect(other.got).toEqual(Array.from({ length: 31 }, (_, i) => largest(i)));
       await eventually(async () => a.run((asker) => tube.can_send(asker, one.tube)), ['ok', slots]);
@@ -259,9 +265,8 @@ describe('packets', () => {
     });
 
     test('can_send of a tube that closes meanwhile, or has closed', async () => {
-      const [one, other] = await End.pair(a, b, 0, options);
+      const [one, other] = await pair();
       const results = a.run(async (self) => {
-        // In one turn, so that the other side has not read yet.
         for (let i = 0; i < 31; i++) self.port_command(one.tube, largest(i));
         expect(tube.can_send_async(self, one.tube)).toBe('ok');
         self.port_close(one.tube);
@@ -276,6 +281,7 @@ describe('packets', () => {
         ['error', 'badarg'],
         ['error', 'badarg'],
       ]);
+      expect(tube.setopts(other.self, other.tube, [['active', true]])).toBe('ok');
       await eventually(() => other.ended, 'normal');
       expect(other.got).toHaveLength(31);
     });
