@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { type Domain, type OpenOption, ok, type Port, type Self, tube } from 'ling-tubes';
 import { PAGE_SIZE, type SharedPages, writeGrefs, writePackedGrefs } from '#native';
 import type { Grant } from '#xen/hypervisor';
@@ -218,6 +219,29 @@ describe('a peer made by hand', () => {
       await eventually(() => one.ended, 'normal');
       await othersAreFine();
     });
+  });
+
+  test('a peer that rings again and again for nothing loses its tube', async () => {
+    const accepting = new End().start(b, (self) => tube.accept(self));
+    await peer.invite(b.domid, 1, { ring: '131072' });
+    const offer = await peer.offer(b.domid, 1);
+    const bell = await peer.hypervisor.bindChannel(b.domid, Number(offer['event-channel-tx']));
+    await peer.connected(b.domid, 1);
+    const one = await accepting;
+    const ring = Buffer.alloc(8, 0);
+    ring[0] = 1;
+    const ringAgain = async (): Promise<void> => {
+      fs.writeSync(bell.kick, ring);
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    // Once in a while is nothing.
+    for (let i = 0; i < 500; i++) await ringAgain();
+    expect(one.ended).toBeUndefined();
+    for (let i = 0; i < 5000 && one.ended === undefined; i++) await ringAgain();
+    expect(one.ended).toBe('eproto');
+    bell.discard();
+    await peer.leave();
+    await othersAreFine();
   });
 
   const NONSENSE = [
