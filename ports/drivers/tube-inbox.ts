@@ -4,7 +4,7 @@ import { BROKEN, type TubeEnd } from '../../native/index.js';
 import { LARGEST_BATCH, type PacketReader } from '../../native/packet-reader.js';
 import type { DriverPort } from '../driver.js';
 import { type Active, ActiveMode } from './active-mode.js';
-import { Patience, SPIN_UNDER_PRESSURE } from './patience.js';
+import { Patience, SPIN_FOR_ANSWER, SPIN_UNDER_PRESSURE } from './patience.js';
 
 /** After so many packets in one turn, timers and I/O get theirs. */
 const MOST_IN_A_TURN = 256;
@@ -32,6 +32,9 @@ export class Inbox {
   #end: TubeEnd | undefined;
   /** The doorbell will say when there is anything to look for. */
   #armed = false;
+  /** Something has come since the last was sent; and something was sent after that. */
+  #heard = false;
+  #awaitsAnswer = false;
   /** Packets out of the ring are being handed out. */
   #handing = false;
   /** Taken out of the ring, and not wanted any more then: at most a full one. */
@@ -67,6 +70,12 @@ export class Inbox {
     this.#armed = false;
   }
 
+  /** Something was sent: of who talks with the other side, and does not only send, an answer may come soon. */
+  sent(): void {
+    this.#awaitsAnswer = this.#heard;
+    this.#heard = false;
+  }
+
   /** Delivers what waits and is wanted. Answers whether to look again soon. */
   receive(): boolean {
     // Whoever gets one of a batch may be who asks for more: that comes after the batch.
@@ -75,6 +84,8 @@ export class Inbox {
     const end = this.#end;
     if (!end || this.#armed || this.#wanted === 0) return false;
     if (this.#deliver(MOST_IN_A_TURN) > 0) {
+      this.#heard = true;
+      this.#awaitsAnswer = false;
       this.#patience.rewarded();
       return true;
     }
@@ -180,7 +191,8 @@ export class Inbox {
 
   /** Of a sender that fills the ring more comes soon, and it would have to wait for who has gone to sleep. */
   #spinsFor(end: TubeEnd): number {
-    return end.wasPressed() ? Math.max(this.spin, SPIN_UNDER_PRESSURE) : this.spin;
+    if (end.wasPressed()) return Math.max(this.spin, SPIN_UNDER_PRESSURE);
+    return this.#awaitsAnswer ? Math.max(this.spin, SPIN_FOR_ANSWER) : this.spin;
   }
 
   /** In any other mode packets have to stay in the ring, so that it fills up. */

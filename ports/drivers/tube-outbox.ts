@@ -18,6 +18,7 @@ export class Outbox {
   relieved = 0;
   readonly #port: DriverPort;
   readonly #lookSoon: () => void;
+  readonly #sent: () => void;
   readonly #patience = new Patience();
   #end: TubeEnd | undefined;
   #full: Full = 'drop';
@@ -36,10 +37,11 @@ export class Outbox {
   /** For how long there was room, but all of it promised. */
   #turnsRefused = 0;
 
-  /** `lookSoon` has {@link giveRoom} called in the next turn of the event loop. */
-  constructor(port: DriverPort, lookSoon: () => void) {
+  /** `lookSoon` has {@link giveRoom} called in the next turn of the event loop; `sent` hears of what is sent, once a turn. */
+  constructor(port: DriverPort, lookSoon: () => void, sent: () => void) {
     this.#port = port;
     this.#lookSoon = lookSoon;
+    this.#sent = sent;
   }
 
   get full(): Full {
@@ -82,6 +84,7 @@ export class Outbox {
     queueMicrotask(() => {
       this.#flushing = false;
       this.#end?.flush();
+      this.#sent();
     });
   }
 

@@ -112,7 +112,11 @@ class Tube implements DriverInstance {
     this.#hypervisor = hypervisor;
     this.#resources = new TubeResources(hypervisor);
     this.#inbox = new Inbox(port, reader);
-    this.#outbox = new Outbox(port, () => this.#lookSoon());
+    this.#outbox = new Outbox(
+      port,
+      () => this.#lookSoon(),
+      () => this.#inbox.sent(),
+    );
     const tid = options.get('tid') ?? 'undefined';
     if (tid !== 'undefined' && !isTid(tid)) throw new ErlangError('badarg', 'that is no tid');
     this.#tid = tid;
