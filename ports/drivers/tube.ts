@@ -105,6 +105,8 @@ class Tube implements DriverInstance {
   #looking = false;
   /** Since something was there for the last time. */
   #vainWakeUps = 0;
+  /** How much had been taken, and how often there was room, after the last of them. */
+  #doneAtWakeUp = 0;
   #counters = NO_COUNTERS;
 
   constructor(port: DriverPort, hypervisor: Hypervisor, reader: PacketReader, options: PortOptions['own']) {
@@ -321,12 +323,12 @@ class Tube implements DriverInstance {
     this.#inbox.disarmed();
     this.#outbox.disarmed();
     if (this.#looking) return;
-    const { taken } = this.#inbox;
-    const { relieved } = this.#outbox;
     this.#look();
-    // It happens, but not again and again, unless the peer rings for nothing to keep this side busy.
-    const isVain = taken === this.#inbox.taken && relieved === this.#outbox.relieved;
-    this.#vainWakeUps = isVain ? this.#vainWakeUps + 1 : 0;
+    // It happens, but not again and again, unless the peer rings for nothing to keep this side busy. What has been done
+    // since the last time counts as well: who asks for packets himself finds them after their ring.
+    const done = this.#inbox.taken + this.#outbox.relieved;
+    this.#vainWakeUps = done === this.#doneAtWakeUp ? this.#vainWakeUps + 1 : 0;
+    this.#doneAtWakeUp = done;
     if (this.#vainWakeUps > MOST_VAIN_WAKE_UPS) this.#port.failure('eproto');
   }
 

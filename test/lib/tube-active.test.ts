@@ -318,6 +318,34 @@ describe.each(LAYOUTS)('with rings of %s', (ring, slots) => {
         },
       );
     });
+
+    test('who looks now and then does so for as long as it likes: each packet rings for nobody who waits', async () => {
+      const TIMES = 1200;
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      let asked = 0;
+      const [, got] = await join(
+        [['active', false]],
+        async (self, port) => {
+          let sent = 0;
+          for (; self.port_info(port, 'id') !== 'undefined'; await turn())
+            if (sent < asked) send(self, port, [String(sent++)]);
+        },
+        async (self, port) => {
+          const seen: string[] = [];
+          while (seen.length < TIMES) {
+            if (asked === seen.length) asked++;
+            const result = await tube.recv(self, port, 0);
+            if (result[0] === 'ok') seen.push(String(result[1]));
+            else if (result[1] !== 'timeout') return [...seen, result[1]];
+            // While the packet comes, and has rung.
+            for (let turns = 0; turns < 5; turns++) await turn();
+          }
+          self.port_close(port);
+          return seen;
+        },
+      );
+      expect(got).toEqual(numbers(TIMES));
+    });
   });
 
   describe('the end of a tube that is passive', () => {
