@@ -58,7 +58,10 @@ export async function streamed(
   bytes: number,
   links: readonly Link[],
 ): Promise<Sample> {
-  const { packets, cpu, switches, lost } = flowOf(rival, await runSides(world, rival, links));
+  return streamSample(flowOf(rival, await runSides(world, rival, links)), bytes);
+}
+
+export function streamSample({ packets, cpu, switches, lost }: Flow, bytes: number): Sample {
   return {
     packets,
     bytes: packets * bytes,
@@ -68,13 +71,13 @@ export async function streamed(
   };
 }
 
-export function flowOf(rival: Rival, sides: readonly [SideSeen, SideSeen]): Flow {
+export function flowOf({ beside }: Pick<Rival, 'beside'>, sides: readonly [SideSeen, SideSeen]): Flow {
   const sent = sides.flatMap((side) => side.sent);
   const received = sides.flatMap((side) => side.received);
   const total = (all: readonly Seen[]): number => sum(all.map(({ packets }) => packets));
   const lost = total(sent) - total(received);
   // What threads of one OS process use is what that uses, on whichever side it was read.
-  const used = sides.map((side, i) => (rival.beside === 'thread' && i === 0 ? NOTHING : usedBy(side)));
+  const used = sides.map((side, i) => (beside === 'thread' && i === 0 ? NOTHING : usedBy(side)));
   const [first, second] = used as [Used, Used];
   return {
     packets: packetsPerSecond(received),

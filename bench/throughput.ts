@@ -3,8 +3,9 @@ import { LIMIT, limitOf } from './limit.js';
 import type { Case, Measure, Question } from './question.js';
 import type { Rival } from './rival.js';
 import { RIVALS } from './rivals/index.js';
-import { streamed } from './sides.js';
+import { streamed, streamSample } from './sides.js';
 import type { Load } from './stream.js';
+import { vethCases, vethNote } from './veth.js';
 
 const ELSEWHERE = [
   'LING, on Xen: up to 2 Mpps through a tube, "preliminary" (its design notes on tubes); those say of XenSocket (Zhang et al., Middleware 2007) that it is about as fast as a Unix socket',
@@ -28,22 +29,29 @@ export const STREAM_NOTES: readonly string[] = [
 export const throughput: Question = {
   name: 'throughput',
   title: 'Throughput without loss, one OS process to another',
-  notes: [
-    ...RIVALS.map(({ name, guarantees }) => `${name}: ${guarantees}`),
-    LIMIT,
-    'Every packet is numbered and checked by the receiver: a process that awaits its mailbox (tube), a callback (all others).',
-    ...STREAM_NOTES,
-    ...ELSEWHERE.map((line) => `Published, not measured here. ${line}.`),
-  ],
+  get notes() {
+    return [
+      ...RIVALS.map(({ name, guarantees }) => `${name}: ${guarantees}`),
+      vethNote(),
+      LIMIT,
+      'Every packet is numbered and checked by the receiver: a process that awaits its mailbox (tube), a callback (all others of Node.js).',
+      ...STREAM_NOTES,
+      ...ELSEWHERE.map((line) => `Published, not measured here. ${line}.`),
+    ];
+  },
   measures: STREAM_MEASURES,
   compared: ['packets'],
   charts: ['packets', 'cpu'],
   cases: (effort, sizes) => {
     const time = effort === 'quick' ? { warmUp: 0.1, seconds: 0.2 } : { warmUp: 0.3, seconds: 1 };
-    return sizes.flatMap((bytes) => [
-      ...RIVALS.map((rival) => throughputOf(rival, { bytes, ...time })),
-      ...limitOf({ bytes, ...time }),
-    ]);
+    return sizes.flatMap((bytes) => {
+      const load = { bytes, ...time };
+      return [
+        ...RIVALS.map((rival) => throughputOf(rival, load)),
+        ...vethCases(`${bytes} B`, load, (flow) => streamSample(flow, bytes)),
+        ...limitOf(load),
+      ];
+    });
   },
 };
 

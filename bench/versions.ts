@@ -1,12 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { version as libzmq } from 'zeromq';
+import { compilerVersion } from './compiler.js';
 
 /** What the rivals are, beside Node.js. */
 export function versions(): readonly string[] {
-  const { error, stdout } = spawnSync('c++', ['--version'], { encoding: 'utf8' });
-  const compiler = error === undefined ? stdout.split('\n')[0] : 'c++ is missing: no C limit';
+  const compiler = compilerVersion() ?? 'c++ is missing: no C limit, no veth';
   return [`zeromq.js ${zeromqVersion()} with libzmq ${libzmq}; ${compiler}`];
 }
 
