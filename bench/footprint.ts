@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { count, mebibytes, nanoseconds, whole } from './format.js';
-import { footprintOf } from './proc.js';
-import type { ResidentProgram } from './programs/resident.js';
+import { count, memory, nanoseconds, whole } from './format.js';
+import { type Footprint, footprintOf } from './proc.js';
+import type { ResidentProgram, TubesToOpen } from './programs/resident.js';
 import type { Case, Question, Sample } from './question.js';
 import type { Program, World } from './world.js';
 
@@ -11,12 +11,13 @@ export const footprint: Question = {
   notes: [
     'PSS counts memory that several OS processes share by the share; all programs here share the code of Node.js.',
     'Every program but lingd has a channel to the benchmark: one descriptor. Idle CPU is CPU time per second of doing nothing.',
+    'a tube: what it has added to the domain that has opened it, a share of all that it has opened.',
     'wake-ups: how often any thread has gone to sleep again (voluntary context switches).',
   ],
   measures: [
-    { key: 'rss', title: 'RSS', format: mebibytes },
-    { key: 'pss', title: 'PSS', format: mebibytes },
-    { key: 'descriptors', title: 'descriptors', format: whole },
+    { key: 'rss', title: 'RSS', format: memory },
+    { key: 'pss', title: 'PSS', format: memory },
+    { key: 'descriptors', title: 'descriptors', format: count },
     { key: 'threads', title: 'threads', format: whole },
     { key: 'idle', title: 'idle CPU per s', format: nanoseconds },
     { key: 'wakeUps', title: 'wake-ups per s', format: count },
@@ -30,6 +31,7 @@ export const footprint: Question = {
       resident('bare Node.js', { domain: false }, seconds),
       resident('domain, booted', { domain: true }, seconds),
       ...[1, 100].map((tubes) => domainWith(tubes, seconds)),
+      aTubeOf(effort === 'quick' ? 100 : 1000, seconds),
     ];
   },
 };
@@ -54,18 +56,50 @@ export function domainWith(tubes: number, seconds: number): Case {
   return {
     subject: 'domain',
     who: `${tubes} open ${tubes === 1 ? 'tube' : 'tubes'}`,
-    async measure(world) {
-      const acceptor = start(world, { domain: true });
-      const opener = start(world, { domain: true, tubes: { peer: await acceptor.hear(), count: tubes } });
-      await opener.hear();
-      try {
-        return await look(opener.pid, seconds);
-      } finally {
-        await opener.end();
-        await acceptor.end();
-      }
-    },
+    measure: (world) => withTubes(world, tubes, (opener) => look(opener.pid, seconds)),
   };
+}
+
+/** What the tubes have added to a domain. */
+function aTubeOf(tubes: number, seconds: number): Case {
+  return {
+    subject: 'a tube',
+    who: `of ${tubes}`,
+    measure: (world) =>
+      withTubes(world, tubes, async (opener, { rss, pss, descriptors, threads }) => {
+        const { idle, wakeUps, ...after } = await look(opener.pid, seconds);
+        const each = (more: number) => Math.max(0, more) / tubes;
+        return {
+          rss: each(after.rss - rss),
+          pss: each(after.pss - pss),
+          descriptors: each(after.descriptors - descriptors),
+          threads: each(after.threads - threads),
+          idle: each(idle),
+          wakeUps: each(wakeUps),
+        };
+      }),
+  };
+}
+
+/** With a domain that has opened so many, and what it was before. */
+async function withTubes(
+  world: World,
+  count: number,
+  use: (opener: Program, before: Footprint) => Promise<Sample>,
+): Promise<Sample> {
+  const acceptor = start(world, { domain: true });
+  const opener = start(world, { domain: true });
+  const peer = await acceptor.hear<number>();
+  await opener.hear();
+  const before = footprintOf(opener.pid);
+  opener.tell({ peer, count } satisfies TubesToOpen);
+  await opener.hear();
+  try {
+    return await use(opener, before);
+  } finally {
+    await opener.end();
+    await acceptor.end();
+  }
 }
 
 function resident(name: string, argument: ResidentProgram, seconds: number): Case {
@@ -89,7 +123,12 @@ function start(world: World, argument: ResidentProgram): Program {
   return world.start('resident', argument);
 }
 
-async function look(pid: number, seconds: number): Promise<Sample> {
+interface Looked extends Footprint {
+  readonly idle: number;
+  readonly wakeUps: number;
+}
+
+async function look(pid: number, seconds: number): Promise<Looked & Sample> {
   // What starting has left to do is done by then.
   await sleep(Math.min(500, seconds * 500));
   const before = footprintOf(pid);

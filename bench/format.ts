@@ -25,6 +25,11 @@ export function mebibytes(value: number): string {
   return `${(value / 1024 / 1024).toFixed(1)} MiB`;
 }
 
+/** The same, in KiB where it is less. */
+export function memory(value: number): string {
+  return value < 1024 * 1024 ? `${(value / 1024).toFixed(1)} KiB` : mebibytes(value);
+}
+
 export function whole(value: number): string {
   return String(Math.round(value));
 }

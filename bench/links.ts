@@ -2,6 +2,7 @@ import type { Link } from './programs/rival.js';
 import type { Case, Question } from './question.js';
 import type { Rival } from './rival.js';
 import { STREAMS } from './rivals/index.js';
+import { tubeRival } from './rivals/tube.js';
 import { streamed } from './sides.js';
 import { oneOf } from './sizes.js';
 import type { Load } from './stream.js';
@@ -12,6 +13,7 @@ export const links: Question = {
   title: 'Throughput without loss of several links between the same two OS processes',
   notes: [
     'Of a tube each link has a process at each end; of sockets each is a connection. Both directions: one link each way.',
+    'In turn: one process sends packet by packet over so many tubes, each to a process of its own; a tube at its turn is often empty.',
     'Figures are those of all links together.',
     ...STREAM_NOTES,
   ],
@@ -21,11 +23,19 @@ export const links: Question = {
   cases: (effort, sizes) => {
     const time = effort === 'quick' ? { warmUp: 0.1, seconds: 0.2 } : { warmUp: 0.3, seconds: 1 };
     const asked = effort === 'full' ? sizes : [oneOf(sizes)];
-    return asked.flatMap((bytes) =>
-      Object.entries(shapes({ bytes, ...time })).flatMap(([subject, links]) =>
+    const most = effort === 'quick' ? 100 : 1000;
+    return asked.flatMap((bytes) => [
+      ...Object.entries(shapes({ bytes, ...time })).flatMap(([subject, links]) =>
         STREAMS.map((rival) => linked(`${bytes} B, ${subject}`, rival, bytes, links)),
       ),
-    );
+      ...[1, 100, 1000]
+        .filter((over) => over <= most)
+        .map((over) =>
+          linked(`${bytes} B, in turn over ${over}`, tubeRival, bytes, [
+            { role: 'send', load: { bytes, ...time, over } },
+          ]),
+        ),
+    ]);
   },
 };
 

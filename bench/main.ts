@@ -3,6 +3,7 @@ import { benchmark } from './benchmark.js';
 import { footprint } from './footprint.js';
 import { links } from './links.js';
 import { offered } from './offered.js';
+import { opening } from './opening.js';
 import { portProgram } from './port-program.js';
 import { ports } from './ports.js';
 import { restart } from './restart.js';
@@ -15,7 +16,7 @@ import { versions } from './versions.js';
 void benchmark({
   name: 'bench',
   description: 'Measures tubes beside what one would use instead, each side in an OS process of its own.',
-  questions: [throughput, links, offered, roundTrip, footprint, portProgram, ports, restart],
+  questions: [throughput, links, offered, roundTrip, footprint, opening, portProgram, ports, restart],
   notes: versions(),
   rounds: 3,
   sizes: SIZES,

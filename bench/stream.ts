@@ -14,6 +14,8 @@ export interface Load {
   readonly seconds: number;
   /** So many packets a second, whether the receiver keeps up or not; without it as many as can be without loss. */
   readonly rate?: number;
+  /** Packet by packet in turn over so many links, each with a receiver of its own; of tubes only. */
+  readonly over?: number;
 }
 
 /** What one side has seen of the measured phase. */

@@ -45,7 +45,8 @@ process.once('disconnect', () => process.exit());
 void main();
 
 async function main(): Promise<void> {
-  const { beside, ...program } = argument<Argument>();
+  const { beside, ...given } = argument<Argument>();
+  const program = { ...given, links: given.links.flatMap(receiversOf) };
   const rival = RIVALS.find(({ name }) => name === program.rival);
   if (!rival) throw new Error(`there is no rival ${program.rival}`);
   if (program.blocked !== undefined) block(program.blocked);
@@ -105,6 +106,11 @@ async function runLinks(rival: Rival, program: Argument, others: Others): Promis
   };
   await Promise.all(links.map(run));
   return { sent: sources.map(seenBy), received: sinks.map(seenBy), times };
+}
+
+/** Of a load that is sent over several links, one for each. */
+function receiversOf(link: Link): Link[] {
+  return link.role === 'receive' ? Array(link.load.over ?? 1).fill(link) : [link];
 }
 
 function listens({ role }: Link): boolean {

@@ -43,22 +43,28 @@ function tubes(
     name,
     guarantees,
 
-    async send(place, source, { bytes, rate }) {
+    async send(place, source, { bytes, rate, over = 1 }) {
       const packet = Buffer.alloc(bytes);
       await inDomain(place.rundir, async (self) => {
         const full = rate === undefined ? 'busy' : 'drop';
-        const t = ok(await tube.open(self, place.address as number, place.link, [['full', full]]));
+        const tubes: Tube[] = [];
+        for (let i = 0; i < over; i++)
+          tubes.push(ok(await tube.open(self, place.address as number, place.link + i, [['full', full]])));
+        let turn = 0;
         for (let due = await source.due(GROUP); due > 0; due = await source.due(GROUP)) {
           for (let i = 0; i < due; i++) {
             source.fill(packet);
-            const sent = self.port_command(t, packet);
+            const sent = self.port_command(tubes[turn] as Tube, packet);
             if (sent !== true) await sent;
+            if (++turn === over) turn = 0;
           }
         }
         source.last(packet);
-        ok(await tube.can_send(self, t));
-        self.port_command(t, packet);
-        await closed(self, t);
+        for (const t of tubes) {
+          ok(await tube.can_send(self, t));
+          self.port_command(t, packet);
+        }
+        for (const t of tubes) await closed(self, t);
       });
     },
 

@@ -1,9 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { askBench, describeQuestion, whoIsAskedFor } from '../support/ask-bench';
 import { run } from '../support/run';
 
+/** Whether the machine allows what a veth pair takes; the benchmark has to find that out by itself. */
+const VETH =
+  spawnSync('unshare', process.getuid?.() === 0 ? ['--net', 'true'] : ['--map-root-user', '--net', 'true'])
+    .status === 0
+    ? ['veth']
+    : [];
 const STREAMS = ['tube', 'unix socket', 'tcp'];
 const RIVALS = [
   'tube',
@@ -33,7 +40,26 @@ describeQuestion('main', 'round-trip', (asked) => {
     }
   });
 });
-describeQuestion('main', 'footprint');
+describeQuestion('main', 'footprint', (asked) => {
+  test('what a tube adds is less than a domain has', () => {
+    const { results } = asked().report.questions[0]!;
+    const [domain, tube] = ['100 open tubes', 'of 100'].map(
+      (who) => results.find((result) => result.who === who)!.samples[0]!,
+    );
+    expect(tube!.descriptors).toBeGreaterThan(0);
+    for (const key of ['rss', 'pss', 'descriptors']) expect(100 * tube![key]!).toBeLessThan(domain![key]!);
+  });
+});
+describeQuestion('main', 'opening', (asked) => {
+  test.each(['one after the other', '32 at once'])('%s: percentiles ascend', (subject) => {
+    expect(whoIsAskedFor(asked(), subject)).toEqual(['tube', 'unix socket']);
+    for (const { samples } of asked().report.questions[0]!.results) {
+      const { rate, p50, p99 } = samples[0]!;
+      expect(rate).toBeGreaterThan(0);
+      expect(p50).toBeLessThanOrEqual(p99!);
+    }
+  });
+});
 describeQuestion('main', 'port-program');
 describeQuestion('main', 'ports');
 describeQuestion('main', 'restart', (asked) => {
@@ -43,12 +69,16 @@ describeQuestion('main', 'restart', (asked) => {
   });
 });
 describeQuestion('main', 'throughput', (asked) => {
-  test('nothing is lost', () => {
-    for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
+  test('nothing is lost, but by the veth pair', () => {
+    const results = asked().report.questions[0]!.results.filter(({ who }) => who !== 'veth');
+    for (const { samples } of results) expect(samples[0]!.lost).toBe(0);
   });
 
-  test('all rivals and the C limit', () => {
-    expect(whoIsAskedFor(asked(), '64 B')).toEqual([...RIVALS, 'C limit']);
+  test('all rivals, a veth pair where the machine allows one, and the C limit', () => {
+    expect(whoIsAskedFor(asked(), '64 B')).toEqual([...RIVALS, ...VETH, 'C limit']);
+    expect(asked().output.includes('veth is missing here')).toBe(VETH.length === 0);
+    for (const { samples } of asked().report.questions[0]!.results)
+      expect(samples[0]!.packets).toBeGreaterThan(0);
   });
 
   test('says what each guarantees, what others have published, and which figures are reached', () => {
@@ -58,8 +88,15 @@ describeQuestion('main', 'throughput', (asked) => {
   });
 });
 describeQuestion('main', 'links', (asked) => {
-  test.each(['1 link', '2 links', '8 links', 'both directions'])('64 B, %s: nothing is lost', (subject) => {
-    expect(whoIsAskedFor(asked(), `64 B, ${subject}`)).toEqual(STREAMS);
+  test.each([
+    ['1 link', STREAMS],
+    ['2 links', STREAMS],
+    ['8 links', STREAMS],
+    ['both directions', STREAMS],
+    ['in turn over 1', ['tube']],
+    ['in turn over 100', ['tube']],
+  ])('64 B, %s: %j, nothing is lost', (subject, who) => {
+    expect(whoIsAskedFor(asked(), `64 B, ${subject}`)).toEqual(who);
     for (const { samples } of asked().report.questions[0]!.results) expect(samples[0]!.lost).toBe(0);
   });
 });
@@ -67,7 +104,7 @@ describeQuestion('main', 'offered', (asked) => {
   test.each(['64 B, 0.5 Mpps', '64 B, 0.5 Mpps, blocked'])(
     '%s: who is asked; what was dropped is what was offered and not delivered',
     (subject) => {
-      expect(whoIsAskedFor(asked(), subject)).toEqual(STREAMS);
+      expect(whoIsAskedFor(asked(), subject)).toEqual([...STREAMS, ...VETH]);
       for (const { samples } of asked().report.questions[0]!.results) {
         const { delivered, dropped, share } = samples[0]!;
         expect(delivered).toBeGreaterThan(0);
@@ -124,6 +161,19 @@ test('without a C++ compiler it says so, and compares the rest', async () => {
   }
 }, 90_000);
 
+test('without network namespaces it says so, and compares the rest', async () => {
+  const bench = [process.execPath, path.resolve('dist/bench/main.js'), '--quick', '--only', 'throughput'];
+  const none = 'echo 0 > /proc/sys/user/max_net_namespaces; exec "$@"';
+  // Where there are no user namespaces either, there are no others.
+  const within = `unshare --map-root-user true || exec "$@"; exec unshare --map-root-user sh -c '${none}' sh "$@"`;
+  const { stdout } = await run('sh', ['-c', within, 'sh', ...bench, '--rivals', 'tube,C limit'], {
+    patience: 80_000,
+  });
+  expect(stdout).toMatch(/^- veth is missing here: network namespace: /m);
+  expect(stdout).toMatch(/^\| 64 B, tube /m);
+  expect(stdout).not.toMatch(/^\| 64 B, veth /m);
+}, 90_000);
+
 test.each([
   ['main', ['--sizes', '64,4097'], '5 to 4096 bytes'],
   ['main', ['--rivals', 'tube,nobody'], "nobody is called 'nobody', but tube"],
@@ -131,7 +181,7 @@ test.each([
   [
     'main',
     ['--only', 'nonsense'],
-    'throughput, links, offered, round-trip, footprint, port-program, ports, restart',
+    'throughput, links, offered, round-trip, footprint, opening, port-program, ports, restart',
   ],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
