@@ -1,4 +1,5 @@
 /** `npm run bench`: how fast, how soon, how big; see docs of each question in the file of its name. */
+import { aligner } from './aligner.js';
 import { benchmark } from './benchmark.js';
 import { footprint } from './footprint.js';
 import { links } from './links.js';
@@ -16,7 +17,18 @@ import { versions } from './versions.js';
 void benchmark({
   name: 'bench',
   description: 'Measures tubes beside what one would use instead, each side in an OS process of its own.',
-  questions: [throughput, links, offered, roundTrip, footprint, opening, portProgram, ports, restart],
+  questions: [
+    throughput,
+    links,
+    offered,
+    roundTrip,
+    footprint,
+    opening,
+    portProgram,
+    ports,
+    restart,
+    aligner,
+  ],
   notes: versions(),
   rounds: 3,
   sizes: SIZES,

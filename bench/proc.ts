@@ -25,9 +25,9 @@ export function footprintOf(pid: number): Footprint {
   };
 }
 
-/** Nanoseconds of CPU time so far, of all threads; see {@link footprintOf} for what it throws. */
-export function cpuTimeOf(pid: number): number {
-  return sumOverThreads(pid, cpuOf);
+/** Nanoseconds of CPU time so far, of all threads of all of them; see {@link footprintOf} for what it throws. */
+export function cpuTimeOf(...pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + sumOverThreads(pid, cpuOf), 0);
 }
 
 function sumOverThreads(pid: number, of: (task: string) => number): number {

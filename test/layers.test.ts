@@ -14,8 +14,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   lib: ['ports', 'actors', 'xen', 'native'],
   bin: ['lib', 'xen', 'native'],
   examples: ['lib'],
-  // Beside the product, its parts alone are measured.
-  bench: ['lib', 'xen', 'native'],
+  // Beside the product, its parts alone are measured, and what an example does with it.
+  bench: ['examples', 'lib', 'xen', 'native'],
 };
 
 test('every folder of sources has a place in the layers', () => {
@@ -117,7 +117,7 @@ describe('the check of imports itself', () => {
     ports: ['lib'],
     lib: ['bin', 'examples', 'bench'],
     bin: [],
-    examples: [],
+    examples: ['bench'],
     bench: [],
     test: [],
     'package.json': [],

@@ -11,7 +11,7 @@ export interface Streams {
 
 /** So many writes become one system call. */
 const CORKED = 256;
-const PREFIX = 4;
+export const PREFIX = 4;
 /** A sender with a rate has at most so many bytes of its own waiting: as a group comes to, twice. */
 const MOST_WAITING = 1024 * 1024;
 
@@ -103,7 +103,7 @@ function destroy({ input, output }: Streams): void {
 }
 
 /** Every packet as a view on what was read; only one that is split over two reads is put together anew. */
-function onPacket(input: Readable, callback: (packet: Buffer) => void): void {
+export function onPacket(input: Readable, callback: (packet: Buffer) => void): void {
   let rest: Buffer = Buffer.alloc(0);
   input.on('data', (chunk: Buffer) => {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);

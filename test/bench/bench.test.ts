@@ -68,6 +68,17 @@ describeQuestion('main', 'restart', (asked) => {
       expect(samples[0]).toMatchObject({ back: expect.any(Number), lost: 0 });
   });
 });
+describeQuestion('main', 'aligner', (asked) => {
+  test.each(
+    ['search', 'echo'].flatMap((work) =>
+      ['1 worker', '2 workers', '4 workers'].map((all) => `${work}, ${all}`),
+    ),
+  )('%s: reads are answered', (subject) => {
+    expect(whoIsAskedFor(asked(), subject)).toEqual(['tube', 'unix socket']);
+    for (const { samples } of asked().report.questions[0]!.results)
+      expect(samples[0]!.reads).toBeGreaterThan(0);
+  });
+});
 describeQuestion('main', 'throughput', (asked) => {
   test('nothing is lost, but by the veth pair', () => {
     const results = asked().report.questions[0]!.results.filter(({ who }) => who !== 'veth');
@@ -181,7 +192,7 @@ test.each([
   [
     'main',
     ['--only', 'nonsense'],
-    'throughput, links, offered, round-trip, footprint, opening, port-program, ports, restart',
+    'throughput, links, offered, round-trip, footprint, opening, port-program, ports, restart, aligner',
   ],
   ['main', ['--rounds', '0'], 'positive integer'],
   ['actors', ['--only', 'ring', 'nonsense'], 'ping-pong, flood, spawn, ring, select, call, idle, million'],
