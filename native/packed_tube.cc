@@ -171,7 +171,6 @@ int PackedTube::readInbox(uint8_t* out, size_t room, Place* places, int most) {
   int taken = 0;
   while (taken == 0 && !inbox_.empty()) {
     taken = inbox_.front()->read(out, room, places, most);
-    progress_.fetch_add(1, std::memory_order_relaxed);
     if (!inbox_.front()->isRead()) break;
     inbox_.pop_front();
     relief_->let(SLAB_SIZE);

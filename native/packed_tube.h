@@ -97,7 +97,7 @@ class PackedTube final : public TubeEnd, public Relieved, public std::enable_sha
   bool wasPressed_ = false;
 
   std::atomic<bool> turn_{false};
-  // How often the owner has taken something out, so that it can be seen to be late.
+  // How often the owner has taken something out of the ring, so that it can be seen to be late.
   std::atomic<uint32_t> progress_{0};
   // For who has the turn, all below.
   PackedReader reader_;

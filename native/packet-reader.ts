@@ -8,6 +8,12 @@ export const LARGEST_BATCH = 256;
 const FEW = 4;
 const LITTLE = 1024;
 
+/**
+ * With less of a slab left than this it is done with. A read that ends there must not have been of little: that would be
+ * copied, and the slab left as it was, for the next one to end there as well.
+ */
+const LEAST_ROOM = LARGEST_RECORD + 2 * LITTLE;
+
 /** What Buffers are made by: Buffer.from and subarray come to the same, but take twice as long. */
 const FastBuffer = (Buffer as unknown as { [Symbol.species]: typeof Uint8Array })[
   Symbol.species
@@ -30,7 +36,7 @@ export class PacketReader {
 
   /** Hands out waiting packets, oldest first, at most {@link LARGEST_BATCH} or `most`. Returns how many there were, or BROKEN. */
   read(end: TubeEnd, take: (packet: Buffer) => void, most = LARGEST_BATCH): number {
-    if (this.#slab.length - this.#offset < LARGEST_RECORD) {
+    if (this.#slab.length - this.#offset < LEAST_ROOM) {
       this.#slab = Buffer.from(newSlab());
       this.#offset = 0;
     }

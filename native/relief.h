@@ -15,7 +15,7 @@ namespace ling {
 class Relieved {
  public:
   virtual ~Relieved() = default;
-  // Changes whenever the owner has taken something out.
+  // Changes whenever the owner has taken something out of the ring itself.
   virtual uint32_t progress() const = 0;
   // Takes out what there is unless there has been progress since. False when it need not be looked at again until its bell
   // is rung.

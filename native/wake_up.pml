@@ -249,7 +249,7 @@ inline deliver() { assert(packet == received); received++; packet = 0; got = tru
 inline read() {
   begin();
   do
-  :: len(inbox) > 0 -> atomic { inbox?packet -> deliver(); progressed = true }
+  :: len(inbox) > 0 -> atomic { inbox?packet -> deliver() }
   :: len(inbox) == 0 || got -> break
   od;
   if

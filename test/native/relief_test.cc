@@ -224,6 +224,12 @@ void press(Sender& sender, PackedTube& tube) {
   while (tube.freeSlots() > 10) sender.send();
 }
 
+// Waits until the relief has taken that out: it may have been at it before the last of it was written, and leaves what then
+// is less than half a ring.
+bool isRelieved(PackedTube& tube, int milliseconds = LOST_MS) {
+  return within([&] { return tube.freeSlots() > tube.slots() / 2; }, milliseconds);
+}
+
 // While an owner stalls for good: all that fits into its inbox.
 void relievesUpToItsMost() {
   Runtime one, other;
@@ -242,7 +248,31 @@ void relievesUpToItsMost() {
   while (receiver.received < sender.sent) receiver.receive();
   // And again, once that is gone.
   press(sender, *tube.opener);
-  EXPECT(within([&] { return tube.opener->freeSlots() == tube.opener->slots(); }, LOST_MS));
+  EXPECT(isRelieved(*tube.opener));
+  while (receiver.received < sender.sent) receiver.receive();
+  tube.opener->close();
+  tube.acceptor->close();
+}
+
+// What was taken ahead is progress of its own: meanwhile the ring must not fill up.
+void relievesWhoIsBusyWithWhatItTookAhead() {
+  Runtime one, other;
+  Tube tube(one, other, LEAST_RING);
+  tube.acceptor->setTakesAhead(true);
+  Sender sender(*tube.opener);
+  Receiver receiver(*tube.acceptor);
+  while (tube.opener->counters().sentBytes < 6 * MIB) {
+    press(sender, *tube.opener);
+    EXPECT(isRelieved(*tube.opener));
+  }
+  const uint32_t ahead = sender.sent;
+  press(sender, *tube.opener);
+  while (!isRelieved(*tube.opener, 0)) {
+    EXPECT(receiver.received < ahead);
+    receiver.receive(1);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  }
   while (receiver.received < sender.sent) receiver.receive();
   tube.opener->close();
   tube.acceptor->close();
@@ -262,7 +292,7 @@ void relievesAgainWhenOthersHoldLess() {
     other.relief->let(64 * MIB);
     while (receiver.received < sender.sent) receiver.receive();
     press(sender, *tube.opener);
-    EXPECT(within([&] { return tube.opener->freeSlots() == tube.opener->slots(); }, LOST_MS));
+    EXPECT(isRelieved(*tube.opener));
     while (receiver.received < sender.sent) receiver.receive();
   }
   tube.opener->close();
@@ -300,7 +330,7 @@ void aPeerThatRingsKeepsNobodyElseWaiting() {
   Sender sender(*tube.opener);
   Receiver receiver(*tube.acceptor);
   press(sender, *tube.opener);
-  EXPECT(within([&] { return tube.opener->freeSlots() == tube.opener->slots(); }, 2000));
+  EXPECT(isRelieved(*tube.opener, 2000));
   over.store(true);
   ringing.join();
   while (receiver.received < sender.sent) receiver.receive();
@@ -316,6 +346,7 @@ int main(int, char** argv) {
   bothWaysInOrder(false, rounds * 100);
   endsAtAnyTime(rounds);
   relievesUpToItsMost();
+  relievesWhoIsBusyWithWhatItTookAhead();
   relievesAgainWhenOthersHoldLess();
   holdsNoMoreMemoryThanPackets();
   aPeerThatRingsKeepsNobodyElseWaiting();

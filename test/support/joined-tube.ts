@@ -13,7 +13,7 @@ import {
 
 /** Both ends of a tube, joined in this OS process, and its memory as a hostile peer sees it. */
 export class JoinedTube {
-  readonly reactor = new Reactor((tokens) => this.ready.push(...tokens));
+  readonly reactor: Reactor;
   readonly ready: number[] = [];
   readonly acceptor: TubeEnd;
   readonly opener: TubeEnd;
@@ -21,8 +21,9 @@ export class JoinedTube {
   readonly roomBell: number;
   readonly #memory: number;
 
-  /** With packed rings of that size, or as LING has it. */
-  constructor(ringSize = 0) {
+  /** With packed rings of that size, or as LING has it; on somebody's reactor, or one that says what is `ready`. */
+  constructor(ringSize = 0, reactor?: Reactor) {
+    this.reactor = reactor ?? new Reactor((tokens) => this.ready.push(...tokens));
     const count = ringSize === 0 ? TUBE_PAGES : 1 + (2 * ringSize) / 4096;
     const [pages, memory] = allocatePages(count);
     const all = Array.from({ length: count }, (_, page) => [memory, page]).flat();
