@@ -6,7 +6,7 @@ import { tubeRival } from './rivals/tube.js';
 import { streamed } from './sides.js';
 import { oneOf } from './sizes.js';
 import type { Load } from './stream.js';
-import { STREAM_MEASURES, STREAM_NOTES } from './throughput.js';
+import { STREAM_MEASURES, STREAM_NOTES, streamTime } from './throughput.js';
 
 export const links: Question = {
   name: 'links',
@@ -21,7 +21,7 @@ export const links: Question = {
   compared: ['packets'],
   charts: ['packets'],
   cases: (effort, sizes) => {
-    const time = effort === 'quick' ? { warmUp: 0.1, seconds: 0.2 } : { warmUp: 0.3, seconds: 1 };
+    const time = streamTime(effort);
     const asked = effort === 'full' ? sizes : [oneOf(sizes)];
     const most = effort === 'quick' ? 100 : 1000;
     return asked.flatMap((bytes) => [

@@ -2,7 +2,7 @@ import { count, nanoseconds, perSecond } from './format.js';
 import type { Blocked } from './programs/rival.js';
 import type { Case, Question, Sample } from './question.js';
 import type { Rival } from './rival.js';
-import { STREAMS } from './rivals/index.js';
+import { LOSSY } from './rivals/index.js';
 import { type Flow, flowOf, runSides } from './sides.js';
 import { oneOf } from './sizes.js';
 import type { Load } from './stream.js';
@@ -17,7 +17,7 @@ export const offered: Question = {
   get notes() {
     return [
       'The sender sends what is due, sleeps 0.2 ms when nothing is, and lets its event loop have a turn; offered: what it came to.',
-      'tube: in its mode drop. Sockets: the sender drops what finds 1 MiB of its own waiting. dropped: of 1000 that were offered.',
+      'tube: in its mode drop, with rings of 128 KiB unless it says otherwise. Sockets: the sender drops what finds 1 MiB of its own waiting. dropped: of 1000 that were offered.',
       vethNote(),
       `blocked: the receiver's event loop computes ${BLOCKED.ms} ms in every ${BLOCKED.every}, which is part of its CPU time.`,
       'CPU: nanoseconds a packet that was delivered, all threads. Ratio: that of both sides, of the tube to that of this rival.',
@@ -39,11 +39,11 @@ export const offered: Question = {
     const bytes = oneOf(sizes);
     const time = {
       quick: { warmUp: 0.1, seconds: 0.3 },
-      usual: { warmUp: 0.3, seconds: 1 },
-      full: { warmUp: 0.5, seconds: 10 },
+      usual: { warmUp: 1, seconds: 1 },
+      full: { warmUp: 1, seconds: 10 },
     }[effort];
     const rates = effort === 'quick' ? [500_000] : RATES;
-    const rivals = effort === 'usual' ? STREAMS.slice(0, 2) : STREAMS;
+    const rivals = effort === 'usual' ? LOSSY.slice(0, 3) : LOSSY;
     return [undefined, BLOCKED].flatMap((blocked) =>
       rates.flatMap((rate) => {
         const load = { bytes, ...time, rate };

@@ -31,12 +31,8 @@ export const TARGETS: readonly Target[] = [
       return ratio(p50('tube'), p50('unix socket'));
     },
   },
-  {
-    title: '64 B: dropped of 2 Mpps, receiver blocked (10 s with --full)',
-    bound: { atMost: 0, always: true },
-    format: count,
-    figures: (find) => find('offered', '64 B, 2 Mpps, blocked', 'tube', 'dropped'),
-  },
+  dropped('tube', '128 KiB'),
+  dropped('tube of 1 MiB', '1 MiB'),
   {
     title: '64 B: CPU of both sides at 1 Mpps, to a Unix socket',
     bound: { atMost: 0.5 },
@@ -69,6 +65,15 @@ function throughput(bytes: number, ofLimit: number, ofSocket: number): Target[] 
       figures: (find) => ratio(packets(find, bytes, 'tube'), best(find, bytes)),
     },
   ];
+}
+
+function dropped(who: string, ring: string): Target {
+  return {
+    title: `64 B: dropped of 2 Mpps, receiver blocked, rings of ${ring} (10 s with --full)`,
+    bound: { atMost: 0, always: true },
+    format: count,
+    figures: (find) => find('offered', '64 B, 2 Mpps, blocked', who, 'dropped'),
+  };
 }
 
 type Figures = readonly number[] | undefined;

@@ -1,6 +1,6 @@
 import { bytesPerSecond, count, nanoseconds, perSecond } from './format.js';
 import { LIMIT, limitOf } from './limit.js';
-import type { Case, Measure, Question } from './question.js';
+import type { Case, Effort, Measure, Question } from './question.js';
 import type { Rival } from './rival.js';
 import { RIVALS } from './rivals/index.js';
 import { streamed, streamSample } from './sides.js';
@@ -26,6 +26,11 @@ export const STREAM_NOTES: readonly string[] = [
   'Ratio: packets/s of the tube to those of this rival, round by round.',
 ];
 
+/** Before it has run for a second Node.js compiles, and gets and grows its memory. */
+export function streamTime(effort: Effort): Pick<Load, 'warmUp' | 'seconds'> {
+  return effort === 'quick' ? { warmUp: 0.1, seconds: 0.2 } : { warmUp: 1, seconds: 1 };
+}
+
 export const throughput: Question = {
   name: 'throughput',
   title: 'Throughput without loss, one OS process to another',
@@ -43,7 +48,7 @@ export const throughput: Question = {
   compared: ['packets'],
   charts: ['packets', 'cpu'],
   cases: (effort, sizes) => {
-    const time = effort === 'quick' ? { warmUp: 0.1, seconds: 0.2 } : { warmUp: 0.3, seconds: 1 };
+    const time = streamTime(effort);
     return sizes.flatMap((bytes) => {
       const load = { bytes, ...time };
       return [

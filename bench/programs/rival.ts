@@ -5,7 +5,7 @@
  */
 import { type Peer, starter, startPeer } from '../peer.js';
 import type { Place, Rival, Trips } from '../rival.js';
-import { RIVALS } from '../rivals/index.js';
+import { rivalCalled } from '../rivals/index.js';
 import { type Load, type Seen, Sink, Source } from '../stream.js';
 import { argument, say, told } from './parent.js';
 
@@ -47,7 +47,7 @@ void main();
 async function main(): Promise<void> {
   const { beside, ...given } = argument<Argument>();
   const program = { ...given, links: given.links.flatMap(receiversOf) };
-  const rival = RIVALS.find(({ name }) => name === program.rival);
+  const rival = rivalCalled(program.rival);
   if (!rival) throw new Error(`there is no rival ${program.rival}`);
   if (program.blocked !== undefined) block(program.blocked);
   if (program.isBeside) {

@@ -3,7 +3,7 @@ import { childProcess } from './child-process.js';
 import { messagePort } from './message-port.js';
 import { pipe } from './pipe.js';
 import { tcp } from './tcp.js';
-import { awaitingTube, tubeRival } from './tube.js';
+import { awaitingTube, largeTube, tubeRival } from './tube.js';
 import { unixSocket } from './unix-socket.js';
 import { zeromq } from './zeromq.js';
 
@@ -20,3 +20,10 @@ export const RIVALS: readonly Rival[] = [
   childProcess,
   zeromq,
 ];
+
+/** What can be offered more than finds room. */
+export const LOSSY: readonly Rival[] = [tubeRival, largeTube, unixSocket, tcp];
+
+export function rivalCalled(name: string): Rival | undefined {
+  return [...RIVALS, ...LOSSY].find((rival) => rival.name === name);
+}

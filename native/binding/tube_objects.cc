@@ -258,6 +258,9 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
 };
 
 Napi::Value NewSlab(const CallbackInfo& info) {
+  // V8 counts what is outside of its heap, but only where it allocates such memory itself does it look whether a scavenge
+  // would free enough of it. Without that it collects everything, again and again.
+  Napi::ArrayBuffer::New(info.Env(), 1);
   std::shared_ptr<ling::SlabPool> pool = Environment::of(info.Env()).slabs;
   uint8_t* memory = pool->take();
   return Napi::ArrayBuffer::New(info.Env(), memory, ling::SLAB_SIZE,

@@ -1,3 +1,5 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LEAST_RING } from '#native';
 import { LARGEST_BATCH, PacketReader } from '#native/packet-reader';
 import { Watcher } from '#native/watcher';
@@ -88,3 +90,30 @@ test.each([1, 64, 255, 256, 257, 511, 512, 1500, 4096])(
     expect(kept.map(text)).toEqual(sent);
   },
 );
+
+test('packets that are garbage are collected by scavenges, of which few are of everything', async () => {
+  const collections: number[] = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries()) collections.push((detail as { kind: number }).kind);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  // What survives makes the young generation as large as it gets.
+  for (let i = 0; i < 40; i++) Array.from({ length: 100_000 }, () => [i]);
+  await sleep(0);
+  collections.length = 0;
+  const reader = new PacketReader();
+  let last: Buffer | undefined;
+  for (let i = 0; i < 20_000; i++) {
+    refill(packet(4096, i));
+    reader.read(tube.acceptor, (each) => {
+      last = each;
+    });
+    if (i % 1000 === 0) await sleep(0);
+  }
+  await sleep(0);
+  observer.disconnect();
+  expect(last).toHaveLength(4096);
+  const scavenges = collections.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR).length;
+  expect(scavenges).toBeGreaterThan(20);
+  expect(collections.length - scavenges).toBeLessThan(scavenges / 2);
+});
