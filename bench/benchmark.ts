@@ -56,12 +56,13 @@ export async function benchmark(benchmark: Benchmark): Promise<void> {
       answers.push(answer);
     }
   } finally {
+    // Of a long run that fails in the end, too, all that was measured.
     await world.end();
+    if (answers.length > 1) print(summary(answers));
+    const reached = targetTable(targets, answers);
+    if (reached !== undefined) print(reached);
+    save(options, pages, answers, toJson(here, answers));
   }
-  if (answers.length > 1) print(summary(answers));
-  const reached = targetTable(targets, answers);
-  if (reached !== undefined) print(reached);
-  save(options, pages, answers, toJson(here, answers));
   process.exitCode = 0;
 }
 

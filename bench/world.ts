@@ -20,7 +20,8 @@ export class World {
 
   /** With a directory for them, lingd and every program leave a CPU profile there. */
   constructor(readonly profiles?: string) {
-    const args = ['--rundir', this.directory, '--foreground', '--linger', '30', '--log-level', 'warn'];
+    // Longer than any question that needs no domain.
+    const args = ['--rundir', this.directory, '--foreground', '--linger', '3600', '--log-level', 'warn'];
     this.lingd = fork(path.join(__dirname, '../bin/lingd.js'), args, {
       execArgv: this.#flags(),
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -14,7 +14,9 @@ export const tubeRival = tubes(
 );
 
 /** With room for 14,000 packets of 64 bytes in each direction: for who loses what finds none. */
-export const largeTube = tubes('tube of 1 MiB', 'the same, with rings of 1 MiB', takeAll, [['ring', 2 ** 20]]);
+export const largeTube = tubes('tube of 1 MiB', 'the same, with rings of 1 MiB', takeAll, [
+  ['ring', 2 ** 20],
+]);
 
 /** The same with the loop that one writes first. */
 export const awaitingTube = tubes(
