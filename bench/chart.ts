@@ -20,7 +20,12 @@ const COLOURS = [
   '#b08968',
   '#00798c',
   '#6c757d',
+  '#c05299',
+  '#1b1b1e',
+  '#a3b18a',
 ];
+/** More subjects than this have no room for their names beside each other. */
+const MANY = 12;
 /** From this ratio of the largest to the smallest on, the smaller bars could not be told apart on a linear axis. */
 const LOGARITHMIC = 30;
 
@@ -49,7 +54,12 @@ function chartOf({ question, results }: Answer, measure: Measure, everybody: rea
     xAxis: {
       type: 'category',
       data: subjects,
-      axisLabel: { interval: 0, width: WIDTH / subjects.length - 24, overflow: 'break' },
+      axisLabel: {
+        interval: 0,
+        ...(subjects.length > MANY
+          ? { rotate: 60, fontSize: 10 }
+          : { width: WIDTH / subjects.length - 24, overflow: 'break' }),
+      },
     },
     yAxis: { ...axisFor(results, measure.key), axisLabel: { formatter: measure.format } },
     series: names.map((name) => ({
