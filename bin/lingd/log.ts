@@ -21,9 +21,16 @@ export function openLog({ level, format, style }: LogOptions): Log {
   const write = (line: string): void => writer.write(`${escapeControls(line)}\n`);
   const text = isJournal() ? 'journal' : style;
   let pino: Logger | undefined;
+  // pino is loaded only when there is something to say, as that takes a fifth of lingd's start, for which domains wait. That
+  // lingd is out of descriptors may be the first thing; files are read one after the other, so this one is enough for them.
+  const reserve = fs.openSync('/dev/null', 'r');
+  const loadPino = (): Logger => {
+    fs.closeSync(reserve);
+    return makePino((line) => write(format === 'json' ? line.trimEnd() : textLine(text, JSON.parse(line))));
+  };
   const say = (at: Exclude<LogLevel, 'silent'>, event: string, fields: LogFields): void => {
     if (LOG_LEVELS.indexOf(at) > LOG_LEVELS.indexOf(log.level)) return;
-    pino ??= makePino((line) => write(format === 'json' ? line.trimEnd() : textLine(text, JSON.parse(line))));
+    pino ??= loadPino();
     if (writer.lost > 0) tellOfLost(pino, writer);
     pino[at](fields, event);
   };
@@ -46,7 +53,6 @@ function tellOfLost(pino: Logger, writer: StderrWriter): void {
 
 /** What is to be written has been decided already, by a level that can be changed before there is a pino. */
 function makePino(write: (line: string) => void): Logger {
-  // Loaded only when there is something to say: it takes a fifth of lingd's start, for which domains wait.
   const { pino } = require('pino') as typeof import('pino');
   const formatters = { level: (label: string) => ({ level: label }) };
   const base = { pid: process.pid };

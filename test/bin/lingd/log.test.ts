@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { closeFd, connectUnix } from '#native';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { Box, LINGD } from '../../support/box';
 import { eventually } from '../../support/residue';
@@ -296,4 +297,21 @@ test('why it cannot start is a line of the log where machines read that', async 
     msg: 'cannot start',
     why: `${box.rundir} can be written by other users`,
   });
+});
+
+test('the first thing it has to say may be that it is out of descriptors', async () => {
+  const lingd = await box.lingd('--log-level', 'warn');
+  let said = '';
+  lingd.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const domain = await join();
+  const count = fs.readdirSync(`/proc/${lingd.pid}/fd`).length;
+  await run('prlimit', ['--pid', String(lingd.pid), `--nofile=${count + 10}:`]);
+  const connections = Array.from({ length: 30 }, () => connectUnix(path.join(box.rundir, 'domain')));
+  await eventually(() => said.includes(' warn: out of descriptors'), true);
+  expect(await domain.xenstore.readString('name')).toBe('test');
+  connections.forEach(closeFd);
+  expect(await (await join('late')).xenstore.readString('name')).toBe('late');
+  await stop(lingd);
 });
