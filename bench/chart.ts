@@ -10,7 +10,7 @@ export interface Chart {
 
 const WIDTH = 960;
 const HEIGHT = 420;
-const COLOURS = [
+export const COLOURS = [
   '#0f4c81',
   '#7fb2dd',
   '#d1495b',
@@ -79,7 +79,8 @@ function axisFor(results: readonly Result[], key: string): { type: 'log' | 'valu
   return { type: 'log', min: 10 ** Math.floor(Math.log10(least)) };
 }
 
-function draw(option: echarts.EChartsCoreOption): string {
+/** As SVG. */
+export function draw(option: echarts.EChartsCoreOption): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
   try {
     chart.setOption({ animation: false, backgroundColor: '#fff', ...option });

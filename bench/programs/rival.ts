@@ -3,6 +3,7 @@
  * other side do, and says in the end what it has seen. Where a rival's sides are beside each other, the one that listens
  * has started the other, and says what both have seen.
  */
+import { compute } from '../compute.js';
 import { type Peer, starter, startPeer } from '../peer.js';
 import type { Place, Rival, Trips } from '../rival.js';
 import { rivalCalled } from '../rivals/index.js';
@@ -122,9 +123,6 @@ function seenBy({ seen }: Source | Sink): Seen {
   return seen;
 }
 
-/** Busy, as with a long callback. */
 function block({ ms, every }: Blocked): void {
-  setInterval(() => {
-    for (const end = performance.now() + ms; performance.now() < end; );
-  }, every).unref();
+  setInterval(() => compute(ms), every).unref();
 }
