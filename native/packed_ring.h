@@ -153,7 +153,8 @@ class PackedReader {
   // Copies many at once, and looks at their lengths in the copy: neither costs as much as a copy for each.
   int readSmall(uint8_t* out, size_t& used, uint32_t at, size_t room, Place* places, int most) {
     const size_t wanted = std::min<size_t>(static_cast<size_t>(most) * recordSize(LARGE), SMALL_AT_ONCE);
-    const uint32_t bytes = std::min({left_, size_ - at, static_cast<uint32_t>(std::min(room - used, wanted))});
+    // A multiple of 8, as is all of it but the room: then behind a record there is a whole length, or nothing.
+    const uint32_t bytes = std::min({left_, size_ - at, static_cast<uint32_t>(std::min(room - used, wanted)) & ~uint32_t{7}});
     std::memcpy(out + used, data_ + at, bytes);
     int taken = 0;
     uint32_t read = 0;

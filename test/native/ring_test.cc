@@ -150,6 +150,21 @@ void freeSlotsAreTrue(uint32_t rounds) {
   }
 }
 
+// Whatever the size of the memory to read into, nothing behind it is looked at.
+template <typename Direction>
+void readsIntoRoomOfAnySize() {
+  const std::vector<uint8_t> packet(20, 0x5a);
+  std::array<ling::Place, 1024> places;
+  for (size_t room = ling::LARGEST_RECORD; room < ling::LARGEST_RECORD + 64; room++) {
+    Direction direction;
+    auto writer = direction.writer();
+    auto reader = direction.reader();
+    for (uint32_t i = 0; i < 1024 && writer.freeSlots() > 0; i++) EXPECT(writer.write(packet.data(), 1 + i % 20) > 0);
+    std::vector<uint8_t> slab(room);
+    EXPECT(reader.read(slab.data(), room, places.data(), places.size()) > 0);
+  }
+}
+
 // What a hostile peer likes to write.
 uint32_t nonsense(std::minstd_rand& random) {
   static constexpr uint32_t EDGES[] = {0,    1,    7,      8,          30,         31,         32,        33,
@@ -224,6 +239,7 @@ template <typename Direction>
 void everything(uint32_t packets, uint32_t rounds) {
   everyPacketArrivesInOrder<Direction>(packets);
   freeSlotsAreTrue<Direction>(rounds);
+  readsIntoRoomOfAnySize<Direction>();
   nonsenseStaysInside<Direction>(rounds);
   nonsenseAtAnyTimeStaysInside<Direction>(rounds);
 }
