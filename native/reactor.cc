@@ -129,12 +129,14 @@ bool Reactor::wait(int timeout) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     for (int i = 0; i < count; i++) {
-      isHostsTurn = isHostsTurn || events[i].data.u64 == HOST_LOOP;
-      const auto found = watches_.find(events[i].data.u64);
+      // A copy: the events are packed, so that nothing may refer into them.
+      const uint64_t token = events[i].data.u64;
+      isHostsTurn = isHostsTurn || token == HOST_LOOP;
+      const auto found = watches_.find(token);
       if (found == watches_.end()) continue;
       if (found->second->kind != WatchOf::BELL && !found->second->armed.exchange(false)) continue;
       wake = wake || ready_.empty();
-      ready_.push_back(events[i].data.u64);
+      ready_.push_back(token);
     }
   }
   if (wake) notify_();
