@@ -241,6 +241,8 @@ export class XenstoreServer {
   /** What there is, as records from which a new server can be made that has the same. */
   *records(): Generator<StoreRecord> {
     const domains = this.#domains.allIntroduced();
+    // What a server begins with may be gone here, or have been made again after others.
+    yield ['removed', '/tool'];
     yield ['quota', this.#quotaSet];
     for (const { domid } of domains) yield ['introduced', domid];
     for (const { domid, target } of domains) if (target) yield ['target', domid, target.domid];

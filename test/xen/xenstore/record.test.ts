@@ -41,6 +41,9 @@ const paths = fc.constantFrom(
   ),
   '/x',
   '/x/y',
+  // What a server begins with.
+  '/tool',
+  '/tool/xenstored',
 );
 const step = fc.oneof(
   {
