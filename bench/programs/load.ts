@@ -26,7 +26,7 @@ export type LoadTold =
 export type Answers = Readonly<Record<string, number>>;
 
 /** A tube carries a packet there and back about once in so many milliseconds. */
-const PERIOD = 500;
+const PERIOD = 250;
 /** For an answer, of a machine that is busy with others, in milliseconds. */
 const PATIENCE = 60_000;
 

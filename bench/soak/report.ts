@@ -1,15 +1,22 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Chart, COLOURS, draw } from '../chart.js';
-import { perSecond } from '../format.js';
+import { mebibytes, perSecond } from '../format.js';
 import { machine } from '../machine.js';
 import { header } from '../report.js';
 import { markdownTable } from '../table.js';
 import type { Exact } from './exact.js';
 import { cellsOf, HEAD, HELD, HOLDERS, rateOf, type Sample } from './sample.js';
 
-/** Says in a line what has been found. */
-export function summary({ ledger, samples }: Exact, seed: number): string {
+/** Says what has been found: of packets, and of memory where there is something to be said. */
+export function summary(soaked: Exact, seed: number): string {
+  const growth = growthOf(soaked.samples);
+  const held = growth?.map(([early, late], i) => `${HOLDERS[i]} ${mebibytes(early)}, ${mebibytes(late)}`);
+  const memory = held && `\n\nRSS, means of the second quarter and of the last: ${held.join('; ')}`;
+  return balanceOf(soaked, seed) + (memory ?? '');
+}
+
+function balanceOf({ ledger, samples }: Exact, seed: number): string {
   const { mode, tubes, total } = ledger;
   const whole = (value: number): string => value.toLocaleString('en');
   const took = `${Math.round((samples.at(-1) as Sample).seconds)} s`;
