@@ -94,7 +94,8 @@ test.each([1, 64, 255, 256, 257, 511, 512, 1500, 4096])(
 test('packets that are garbage are collected by scavenges, of which few are of everything', async () => {
   const collections: number[] = [];
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) collections.push((detail as { kind: number }).kind);
+    const entries = list.getEntries() as unknown as { detail: { kind: number } }[];
+    for (const { detail } of entries) collections.push(detail.kind);
   });
   observer.observe({ entryTypes: ['gc'] });
   // What survives makes the young generation as large as it gets.
