@@ -4,7 +4,7 @@ import { positiveInteger } from './options.js';
 import type { Mode } from './soak/books.js';
 import { exact } from './soak/exact.js';
 import { load } from './soak/load.js';
-import { growthOf, summary, writeReport } from './soak/report.js';
+import { summary, writeReport } from './soak/report.js';
 import { cellsOf, HEAD, type Sample } from './soak/sample.js';
 
 interface ExactGiven {
@@ -25,10 +25,6 @@ interface LoadGiven {
   readonly storm: number;
   readonly together: number;
 }
-
-/** Memory may grow by this from the second quarter of the time to the last: a ratio, and bytes. */
-const FLAT = 1.2;
-const NOISE = 16 * 1024 * 1024;
 
 /** Of the columns. */
 const WIDTHS = [6, 8, 9, 8, 6, 30, 16, 12];
@@ -83,8 +79,6 @@ async function runExact(given: ExactGiven): Promise<void> {
   });
   console.log(`\n${summary(soaked, given.seed)}`);
   if (report !== undefined) writeReport(report, soaked, given.seed);
-  const grown = growthOf(soaked.samples)?.filter(([early, late]) => late > early * FLAT + NOISE) ?? [];
-  if (grown.length > 0) throw new Error('memory grows');
   process.exitCode = 0;
 }
 

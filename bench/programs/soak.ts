@@ -1,4 +1,6 @@
 /** One side of the soak: a domain that sends and receives through tubes, and is busy with other things at times. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { boot, type Pid } from '../../lib/index.js';
 import { compute } from '../compute.js';
 import type { Book } from '../soak/books.js';
@@ -10,9 +12,16 @@ export interface SoakProgram extends Settings {
   readonly side: Side;
 }
 
-export type SoakTold = [what: 'begin', peer: number] | [what: 'stop'];
-/** First the domid; of the progress how many packets have been received, every second. */
-export type SoakSaid = TubeReport | [what: 'domid', number] | [what: 'progress', received: number];
+export type SoakTold = [what: 'begin', peer: number] | [what: 'stop'] | [what: 'weigh'];
+/**
+ * First the domid; of the progress how many packets have been received, every second; when it is to weigh, how many bytes are
+ * in use that are no garbage.
+ */
+export type SoakSaid =
+  | TubeReport
+  | [what: 'domid', number]
+  | [what: 'progress', received: number]
+  | [what: 'weight', bytes: number];
 
 /** In milliseconds. */
 const PROGRESS = 1000;
@@ -37,6 +46,7 @@ async function main(): Promise<void> {
 
   process.on('message', (told: SoakTold) => {
     if (told[0] === 'stop') isStopping = true;
+    else if (told[0] === 'weigh') tell(['weight', weigh()]);
     else begin(told[1]);
   });
   tell(['domid', domain.domid]);
@@ -70,6 +80,13 @@ function stallNowAndThen(random: Random): void {
     },
     random.between(1, LONGEST_BETWEEN_STALLS),
   );
+}
+
+function weigh(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function fail(why: unknown): never {

@@ -22,6 +22,8 @@ export interface Exact {
 
 /** Without a packet for so many milliseconds something is stuck. */
 const PATIENCE = 60_000;
+/** An OS process may have so many bytes more in use at the end than at the beginning: code that has become fast, and the like. */
+const MORE = 16 * 1024 * 1024;
 /** What is closed may take so many milliseconds to be gone. */
 const GRACE = 10_000;
 
@@ -29,7 +31,7 @@ const SIDES: readonly Side[] = [0, 1];
 
 /**
  * @throws Error when a packet is lost, doubled, out of order or torn, when the books of a tube do not balance, when nothing
- * comes any more, and when a descriptor is left behind
+ * comes any more, and when a descriptor is left behind, or memory
  */
 export async function exact(options: ExactOptions, onSample: (sample: Sample) => void): Promise<Exact> {
   const world = await new World().ready();
@@ -71,6 +73,7 @@ class Soak {
     this.#seen = this.#began;
     this.#sample();
     const before = this.#left();
+    const light = await this.#weigh();
     SIDES.forEach((side) => {
       this.#tell(side, ['begin', (domids[1 - side] as ['domid', number])[1]]);
     });
@@ -82,6 +85,9 @@ class Soak {
         throw new Error(`descriptors: ${before} before, ${this.#left()} after`);
       await sleep(100);
     }
+    const heavy = await this.#weigh();
+    if (heavy.some((bytes, side) => bytes > (light[side] as number) + MORE))
+      throw new Error(`bytes in use: ${light} before, ${heavy} after`);
     return { ledger: this.#ledger, samples: this.#samples };
   }
 
@@ -136,6 +142,19 @@ class Soak {
     };
     this.#samples.push(sample);
     this.#onSample(sample);
+  }
+
+  /** How many bytes each side has in use. */
+  #weigh(): Promise<number[]> {
+    return Promise.all(
+      this.#programs.map(async (program, side) => {
+        this.#tell(side as Side, ['weigh']);
+        for (;;) {
+          const said = await program.hear<SoakSaid>();
+          if (said[0] === 'weight') return said[1];
+        }
+      }),
+    );
   }
 
   /** Descriptors of all of them. */
