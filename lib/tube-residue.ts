@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
-import { NOCK, TIP, tubeKeys } from '../xen/tube-handshake.js';
+import { MOST_TID, NOCK, TIP, tubeKeys } from '../xen/tube-handshake.js';
 import * as xenstore from './xenstore.js';
 
 /** One side of a tube, by the names that both have for it. */
@@ -48,5 +48,7 @@ export async function tubesInXenstore(self: Self): Promise<TubeName[]> {
 /** The names below that are numbers; others may write whatever they like there. */
 async function numbersIn(self: Self, directory: string): Promise<number[]> {
   const [, names] = await xenstore.list(self, directory);
-  return Array.isArray(names) ? names.filter((name) => /^(0|[1-9]\d{0,9})$/.test(name)).map(Number) : [];
+  return Array.isArray(names)
+    ? names.filter((name) => /^(0|[1-9]\d{0,9})$/.test(name) && Number(name) <= MOST_TID).map(Number)
+    : [];
 }

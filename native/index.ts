@@ -185,6 +185,8 @@ interface Native {
   receiveWithFds(socket: number, into: Uint8Array): { bytes: number; closed: boolean; fds: number[] };
   /** Sends one datagram to a Unix socket: its path, or `@` and its abstract name. Throws EAGAIN where it would wait. */
   sendDatagram(path: string, bytes: Uint8Array): void;
+  /** Whether that is a memfd of ordinary pages, as {@link Native.allocatePages} makes it. */
+  isMemory(fd: number): boolean;
   dupFd(fd: number): number;
   /** A pipe; both ends block, and programs that are started do not inherit them. */
   createPipe(): [readEnd: number, writeEnd: number];
@@ -273,6 +275,7 @@ export const {
   sendWithFds,
   receiveWithFds,
   sendDatagram,
+  isMemory,
   dupFd,
   createPipe,
   setNonBlocking,

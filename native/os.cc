@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 
 #include "ring_layout.h"
 
@@ -24,6 +25,7 @@ OsError::OsError(const char* call, int err, const std::string& subject)
 namespace {
 
 constexpr int SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+constexpr uint32_t HUGETLBFS = 0x958458f6;
 
 int check(int result, const char* syscall, const std::string& subject = "") {
   if (result < 0) throw OsError(syscall, errno, subject);
@@ -33,6 +35,13 @@ int check(int result, const char* syscall, const std::string& subject = "") {
 void* checkMap(void* address) {
   if (address == MAP_FAILED) throw OsError("mmap", errno);
   return address;
+}
+
+// A mapping of those is rounded up, over whatever lies behind it, and touching it can raise SIGBUS.
+bool hasHugePages(int fd) {
+  struct statfs system;
+  check(fstatfs(fd, &system), "fstatfs");
+  return static_cast<uint32_t>(system.f_type) == HUGETLBFS;
 }
 
 sockaddr_un addressOf(const std::string& path) {
@@ -72,6 +81,7 @@ SharedPages SharedPages::map(const std::vector<PageOf>& pages) {
 
     const int seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) throw BadInput("granted memory is not sealed against shrinking");
+    if (hasHugePages(fd)) throw BadInput("granted memory has huge pages");
     struct stat status;
     check(fstat(fd, &status), "fstat");
     if ((uint64_t{pages[end - 1].page} + 1) * PAGE_SIZE > static_cast<uint64_t>(status.st_size)) {
@@ -87,6 +97,8 @@ SharedPages SharedPages::map(const std::vector<PageOf>& pages) {
 SharedPages::~SharedPages() {
   if (base_ != nullptr) munmap(base_, pages_ * PAGE_SIZE);
 }
+
+bool isMemory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0 && !hasHugePages(fd); }
 
 Fd duplicate(int fd) { return Fd(check(fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl")); }
 

@@ -55,7 +55,7 @@ class SharedPages {
   // Fresh zeroed pages in a memfd that nobody can resize any more.
   static std::pair<SharedPages, Fd> allocate(size_t pages);
   // Somebody else's pages, one behind the other in the order given. Each descriptor has to be a memfd sealed
-  // against shrinking and large enough, so that touching a page can never raise SIGBUS.
+  // against shrinking, of ordinary pages and large enough, so that touching a page can never raise SIGBUS.
   static SharedPages map(const std::vector<PageOf>& pages);
 
   SharedPages(SharedPages&& other) noexcept
@@ -75,6 +75,9 @@ class SharedPages {
   uint8_t* base_;
   size_t pages_;
 };
+
+// Whether that is a memfd of ordinary pages, as allocate() makes it.
+bool isMemory(int fd);
 
 Fd duplicate(int fd);
 

@@ -30,8 +30,9 @@ std::shared_ptr<Relief> Relief::create() {
 
 uint64_t Relief::add(int bell, std::weak_ptr<Relieved> relieved) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const uint64_t token = reactor_->add(bell, WatchOf::BELL);
+  const uint64_t token = reactor_->add(bell, WatchOf::DOORBELL);
   relieved_.emplace(token, std::move(relieved));
+  reactor_->arm(token);
   return token;
 }
 
@@ -46,6 +47,8 @@ void Relief::onReady() {
     if (token == timerToken_) {
       isTimed_ = false;
       for (const auto& [pressed, progress] : std::exchange(pressed_, {})) {
+        // Not before: a peer that rings without end is heard once in that time.
+        reactor_->arm(pressed);
         const auto relieved = find(pressed);
         if (relieved != nullptr && relieved->relieve(progress)) pressed_.emplace(pressed, relieved->progress());
       }

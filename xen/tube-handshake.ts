@@ -26,10 +26,15 @@ export function tubeKeys(opener: Domid, acceptor: Domid, tid: number): TubeKeys 
 export const TIP = 'data/tip';
 export const NOCK = 'data/nock';
 
+/** The largest number of a tube. */
+export const MOST_TID = 0xffff_ffff;
+
 /** The opener and tid of a `data/tip/<opener>/<tid>/nock` key; undefined for any other path. */
 export function parseInvitation(path: string): { opener: Domid; tid: number } | undefined {
   const [, opener, tid] = /^data\/tip\/(0|[1-9]\d{0,4})\/(0|[1-9]\d{0,9})\/nock$/.exec(path) ?? [];
-  return opener === undefined ? undefined : { opener: Number(opener), tid: Number(tid) };
+  return opener === undefined || Number(tid) > MOST_TID
+    ? undefined
+    : { opener: Number(opener), tid: Number(tid) };
 }
 
 /** Values of the `state` keys: XenbusState. */

@@ -1,5 +1,5 @@
 /** Xenstore packets, with descriptors, over a Unix stream socket: one end of a connection to lingd. */
-import { closeFd, receiveWithFds, sendWithFds } from '../native/index.js';
+import { closeFd, LOST_FD, receiveWithFds, sendWithFds } from '../native/index.js';
 import type { Watch, Watcher } from '../native/watcher.js';
 import type { PacketChannel } from './xenstore/channel.js';
 import type { Backlog } from './xenstore/connection.js';
@@ -29,6 +29,11 @@ export interface Limits {
   readonly most: number;
   /** How fast packets are taken from it; as fast as they come without. */
   readonly pace?: Pace;
+  /**
+   * Which descriptors are taken from it, all others are closed at once: one may be its own end of this very connection,
+   * which then would never be seen to end.
+   */
+  readonly takes: (fd: number) => boolean;
 }
 
 /** How fast packets are taken, maybe from several peers together. */
@@ -46,6 +51,8 @@ const MANY_FDS = 64;
 /** How much is put together for one system call. */
 const MUCH_AT_ONCE = 64 * 1024;
 const READS_AT_ONCE = 8;
+/** How long requests of one peer are handled before others get their turn, in milliseconds. */
+const TURN = 5;
 const MOST_UNCLAIMED_FDS = 64;
 
 // Every chunk is decoded before the next is read, so one buffer serves all connections of this thread.
@@ -77,6 +84,9 @@ export class UnixChannel implements PacketChannel, Backlog {
   #heldBack = false;
   /** Nothing is read until its pace allows it. */
   #isWaiting = false;
+  /** Its turn is over, and the next one is to come. */
+  #isResting = false;
+  #turnEnds = 0;
   #closed = false;
 
   /**
@@ -91,6 +101,7 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   /** Receives what is there; also at any later time, for whom it is too long until the watcher says so. */
   start(): void {
+    this.#isResting = false;
     this.#onReady();
   }
 
@@ -150,10 +161,21 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   /** What is there; a peer that sends without end gets its turn again after the others. */
   #receiveSome(): void {
+    if (this.#isResting) return;
+    this.#turnEnds = performance.now() + TURN;
     for (let reads = 0; reads < READS_AT_ONCE; reads++) {
       if (!this.#handOut() || !this.#receive()) return;
     }
-    setImmediate(() => this.#onReady());
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
+      this.#onReady();
+    });
   }
 
   /** Hands out what was received; false when the peer has to read first, or there is none any more. */
@@ -161,6 +183,10 @@ export class UnixChannel implements PacketChannel, Backlog {
     while (this.#incoming.length > 0 && this.#mayGoOn() && this.#mayTake()) {
       const [packet, fds] = this.#incoming.shift()!;
       this.onPacket(packet, fds);
+      if (this.#limits && this.#incoming.length > 0 && performance.now() > this.#turnEnds) {
+        this.#rest();
+        return false;
+      }
     }
     if (this.#closed) return false;
     this.#heldBack = !this.#mayGoOn();
@@ -197,7 +223,7 @@ export class UnixChannel implements PacketChannel, Backlog {
     if (this.#closed) return false;
     const { bytes, closed, fds } = receiveWithFds(this.#fd, incoming);
     const earlier = this.#fds.length;
-    this.#fds.push(...fds);
+    this.#fds.push(...fds.filter((fd) => this.#takes(fd)));
     if (closed) {
       this.#end(undefined);
       return false;
@@ -214,6 +240,13 @@ export class UnixChannel implements PacketChannel, Backlog {
       this.#incoming.push([packet, this.#fds.splice(0, count)]);
     }
     return this.#handOut();
+  }
+
+  /** Otherwise it is closed. */
+  #takes(fd: number): boolean {
+    const takes = fd === LOST_FD || this.#limits === undefined || this.#limits.takes(fd);
+    if (!takes) closeFd(fd);
+    return takes;
   }
 
   #decode(chunk: Buffer): readonly Packet[] {
@@ -250,7 +283,7 @@ export class UnixChannel implements PacketChannel, Backlog {
     } catch (error) {
       // The peer has closed, maybe after a last word, which is read first; answers it will not read.
       this.#dropOutgoing();
-      if ((error as NodeJS.ErrnoException).code === 'EPIPE') this.#onReady();
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') this.start();
       this.#end(error as Error);
     }
   }

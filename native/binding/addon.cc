@@ -105,6 +105,10 @@ Napi::Value ReceiveWithFds(const CallbackInfo& info) {
   return object;
 }
 
+Napi::Value IsMemory(const CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), guarded(info.Env(), [&] { return ling::isMemory(fdOf(info[0])); }));
+}
+
 Napi::Value DupFd(const CallbackInfo& info) {
   return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::duplicate(fdOf(info[0])); }));
 }
@@ -152,6 +156,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "sendWithFds", SendWithFds);
   defineFunction(exports, "receiveWithFds", ReceiveWithFds);
   defineFunction(exports, "sendDatagram", SendDatagram);
+  defineFunction(exports, "isMemory", IsMemory);
   defineFunction(exports, "dupFd", DupFd);
   defineFunction(exports, "createPipe", CreatePipe);
   defineFunction(exports, "setNonBlocking", SetNonBlocking);

@@ -89,9 +89,11 @@ export class Inbox {
       this.#patience.rewarded();
       return true;
     }
+    // Nonsense has ended it.
+    if (this.#end !== end) return false;
     if (this.#patience.goesOn(this.#spinsFor(end))) return true;
     // Nonsense is looked at again as well.
-    this.#armed = this.#end === end && end.armPackets() === 0;
+    this.#armed = end.armPackets() === 0;
     return !this.#armed;
   }
 

@@ -4,6 +4,7 @@ import { list } from '../../actors/term.js';
 import { MAX_PACKET, type TubeCounters, type TubeEnd } from '../../native/index.js';
 import { PacketReader } from '../../native/packet-reader.js';
 import { type Domid, type Hypervisor, isDomid } from '../../xen/hypervisor.js';
+import { MOST_TID } from '../../xen/tube-handshake.js';
 import type { Driver, DriverInstance, DriverPort } from '../driver.js';
 import type { PortOptions } from '../port-options.js';
 import { Inbox } from './tube-inbox.js';
@@ -351,7 +352,7 @@ class Tube implements DriverInstance {
 
 /** The number of a tube between two domains. */
 export function isTid(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST_TID;
 }
 
 /** Whether they are so many, or one more that is the size of a ring. */

@@ -335,13 +335,14 @@ test('lingd can be killed twenty times in a row, in the middle of whatever; then
       });
     }),
   );
+  /** Where both may write. */
+  const key = `/local/domain/${b.domid}/data/tip/${a.domid}/count`;
   /** Each adds one to the same number, over and over. */
   const counters = [a, b].map((domain) =>
     until(async () => {
       await domain.run(async (self) => {
         for (;;) {
           const tid = ok(await xenstore.transaction(self));
-          const key = `/local/domain/${a.domid}/data/tip/count`;
           const [tag, count] = await xenstore.read_integer(self, key, tid);
           const wrote = await xenstore.write(self, key, tag === 'ok' ? (count as number) + 1 : 1, tid);
           if (wrote !== 'ok') await xenstore.rollback(self, tid);
@@ -365,7 +366,6 @@ test('lingd can be killed twenty times in a row, in the middle of whatever; then
   const rounds = await Promise.all([...tubes, ...counters, joins]);
   expect(Math.min(...rounds)).toBeGreaterThan(0);
   const counted = await a.run(async (self) => {
-    const key = 'data/tip/count';
     const count = ok(await xenstore.read_integer(self, key));
     expect(await xenstore.delete(self, key)).toBe('ok');
     return count;

@@ -22,6 +22,7 @@ import { makeDescriptors } from './descriptors.js';
 import { nameDomain, releaseDomain } from './domain-home.js';
 import type { EventChannels } from './event-channels.js';
 import type { GrantTable } from './grant-table.js';
+import { isOthersInvitation } from './invitations.js';
 import type { User } from './users.js';
 
 interface Answer {
@@ -94,7 +95,8 @@ export class DomainConnection {
     this.#handled = packet.type;
     if (!isHypercall(packet.type)) {
       fds.forEach(closeFd);
-      this.#xenstoreConnection.handle(packet);
+      if (isOthersInvitation(this.domid, packet)) this.#refuse(packet, 'EACCES');
+      else this.#xenstoreConnection.handle(packet);
       return;
     }
     try {
@@ -105,11 +107,15 @@ export class DomainConnection {
       // A call of ours or of the system that was refused (EMFILE ...); anything else is a fault in lingd.
       const { code } = error as NodeJS.ErrnoException;
       if (!code) throw error;
-      this.#lingd.onError(packet.type, code);
-      this.#lingd.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
+      this.#refuse(packet, code);
     } finally {
       fds.forEach(closeFd);
     }
+  }
+
+  #refuse(packet: Packet, code: string): void {
+    this.#lingd.onError(packet.type, code);
+    this.#lingd.channel.send({ ...packet, type: XS_ERROR, payload: Buffer.from(`${code}\0`) });
   }
 
   /** Takes out of `fds` what it keeps. */

@@ -1,5 +1,5 @@
 /** Whoever connects: tools of domain 0, newcomers, domains that come back, and those that have to leave again. */
-import { type Credentials, closeFd, peerCredentials } from '../../native/index.js';
+import { type Credentials, closeFd, isMemory, peerCredentials } from '../../native/index.js';
 import type { Watcher } from '../../native/watcher.js';
 import {
   decodeNumbers,
@@ -108,6 +108,7 @@ export class Reception {
       bytes: MUCH_UNSENT,
       answers: () => Number.POSITIVE_INFINITY,
       most: MOST_UNSENT,
+      takes: () => false,
     });
     const connection = this.#xenstore.connect({
       domid: 0,
@@ -140,6 +141,7 @@ export class Reception {
       answers: () => this.#xenstore.quota.outstanding,
       most: Number.POSITIVE_INFINITY,
       pace: user.pace,
+      takes: isMemory,
     });
     const visitor = { channel, user, credentials };
     channel.onClose = (error) => {
