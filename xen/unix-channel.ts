@@ -30,10 +30,10 @@ export interface Limits {
   /** How fast packets are taken from it; as fast as they come without. */
   readonly pace?: Pace;
   /**
-   * Which descriptors are taken from it, all others are closed at once: one may be its own end of this very connection,
+   * Which descriptors are taken from it, if not all; others are closed at once: one may be its own end of this very connection,
    * which then would never be seen to end.
    */
-  readonly takes: (fd: number) => boolean;
+  readonly takes?: (fd: number) => boolean;
 }
 
 /** How fast packets are taken, maybe from several peers together. */
@@ -244,7 +244,7 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   /** Otherwise it is closed. */
   #takes(fd: number): boolean {
-    const takes = fd === LOST_FD || this.#limits === undefined || this.#limits.takes(fd);
+    const takes = fd === LOST_FD || (this.#limits?.takes?.(fd) ?? true);
     if (!takes) closeFd(fd);
     return takes;
   }
