@@ -41,20 +41,26 @@ export async function fuzzNatively(task: Task, directory: string): Promise<boole
   const [old, found, needed] = ['old', 'found', 'needed'].map((folder) => path.join(directory, folder));
   for (const folder of [old!, found!, needed!]) fs.mkdirSync(folder);
   for (const [i, bytes] of corpus.entries()) fs.writeFileSync(path.join(old!, String(i)), bytes);
+  /** So few inputs that they reach together what all do become the corpus; how many there are, or undefined if it went wrong. */
+  const keep = async (): Promise<number | undefined> => {
+    const merged = await execute('-merge=1', needed!, found!, old!);
+    if (merged.status !== 0) return void tell(`${name}, seed ${seed}:\n${merged.output}`);
+    const inputs = fs.readdirSync(needed!).map((file) => fs.readFileSync(path.join(needed!, file)));
+    writeCorpus(name, inputs);
+    return inputs.length;
+  };
   const fuzzed = await execute(`-seed=${seed}`, `-max_total_time=${seconds}`, found!, old!);
   if (fuzzed.status !== 0) {
     const culprit = fs.existsSync(artifact) ? fs.readFileSync(artifact).toString('base64') : '(unknown)';
     return tell(`${name}, seed ${seed}:\n${fuzzed.output}\nnpm run fuzz -- ${name} --input ${culprit}`);
   }
-  const merged = await execute('-merge=1', needed!, found!, old!);
-  if (merged.status !== 0) return tell(`${name}, seed ${seed}:\n${merged.output}`);
-  const inputs = fs.readdirSync(needed!).map((file) => fs.readFileSync(path.join(needed!, file)));
-  if (isKept) writeCorpus(name, inputs);
+  const kept = isKept ? await keep() : corpus.length;
+  if (kept === undefined) return false;
   const figure = (pattern: RegExp) => [...fuzzed.output.matchAll(pattern)].at(-1)?.[1];
   console.log(
     [
       `${name}: ${figure(/number_of_executed_units: +(\d+)/g)} executions, new inputs for ${seconds} s, the slowest ${figure(/slowest_unit_time_sec: +(\d+)/g)} s`,
-      `corpus ${corpus.length} -> ${inputs.length}`,
+      `corpus ${corpus.length} -> ${kept}`,
       `reached ${figure(/ cov: (\d+) /g)} edges`,
       `memory ${figure(/peak_rss_mb: +(\d+)/g)} MiB at most`,
       `seed ${seed}`,

@@ -45,7 +45,7 @@ async function work({ name, seconds, seed, isKept, input }: Task): Promise<strin
   const growth = (await memoryInUse()) - before;
   const took = (performance.now() - start) / 1000;
   if (growth > MOST_GROWTH) throw new Error(`memory has grown by ${(growth / MIB).toFixed(1)} MiB`);
-  const needed = await fuzzer.minimise();
+  const needed = isKept ? await fuzzer.minimise() : corpus;
   if (isKept) writeCorpus(name, needed);
   return [
     `${name}: ${fuzzer.executions} executions, new inputs for ${took.toFixed(1)} s, the slowest ${fuzzer.slowest.toFixed(0)} ms`,

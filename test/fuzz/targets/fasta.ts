@@ -43,8 +43,8 @@ export async function run(input: Buffer): Promise<void> {
   const naive = naively(input);
   if (naive === undefined) assert.equal(typeof alone, 'string');
   else assert.deepEqual(alone, naive);
-  // A quarter of them also where one chunk of a file ends and the next begins.
-  if (input[0] !== HEADER || input.length % 4 !== 0) return;
+  // Few of them, as that takes long, also where one chunk of a file ends and the next begins.
+  if (input[0] !== HEADER || input.length % 32 !== 0) return;
   const cut = input[input.length >> 1]! % input.length;
   const first = Buffer.alloc(CHUNK - cut, 'A');
   first.write('>fuzz:first\n', 'latin1');

@@ -46,8 +46,8 @@ export async function run(input: Buffer): Promise<void> {
   else assert.deepEqual(alone, naive);
   assert.deepEqual(await read(1 + (input.length % 3), input), alone);
   await checkSurvey(alone, input);
-  // A quarter of them also where one chunk of a file ends and the next begins.
-  if (input[0] !== AT || input.length % 4 !== 0) return;
+  // Few of them, as that takes long, also where one chunk of a file ends and the next begins.
+  if (input[0] !== AT || input.length % 32 !== 0) return;
   const cut = input[input.length >> 1]! % input.length;
   const both = await read(1000, readOfBytes(CHUNK - cut), input);
   if (typeof alone === 'string') assert.equal(both, alone);
