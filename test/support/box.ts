@@ -73,7 +73,8 @@ export class Box {
   }
 }
 
-function connectClient(socket: string): { client: XenstoreClient; close: () => Promise<void> } {
+/** A plain Xenstore client, whoever closes it. */
+export function connectClient(socket: string): { client: XenstoreClient; close: () => Promise<void> } {
   const watcher = Watcher.onLoop();
   const client = connectXenstore(watcher, socket);
   const close = async (): Promise<void> => {

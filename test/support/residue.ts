@@ -41,9 +41,9 @@ export function descriptorsOf(pid: number | 'self'): string[] {
     .sort();
 }
 
-/** How many mappings of shared pages this OS process has. */
-export function tubeMappings(): number {
-  return fs.readFileSync('/proc/self/maps', 'latin1').split('memfd:ling-tube').length - 1;
+/** How many mappings of shared pages an OS process has. */
+export function tubeMappings(pid: number | 'self' = 'self'): number {
+  return fs.readFileSync(`/proc/${pid}/maps`, 'latin1').split('memfd:ling-tube').length - 1;
 }
 
 /** Those that run: one that has ended is Node's to reap, at its own time. */

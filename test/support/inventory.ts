@@ -1,0 +1,94 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Domain } from 'ling-tubes';
+import type { XenstoreClient } from '#xen/xenstore/client';
+import { XS_CONTROL } from '#xen/xenstore/wire';
+import { type Box, connectClient } from './box';
+import { changesSince, descriptorsOf, holdings, processesWith, tubeMappings } from './residue';
+
+/**
+ * What those who live in a box have: this OS process with some of the domains, lingd, and everybody in the Xenstore. Who is
+ * killed must not leave a difference.
+ */
+export class Inventory {
+  readonly #box: Box;
+  readonly #domains: readonly Domain[];
+  readonly #held = holdings();
+
+  constructor(box: Box, domains: readonly Domain[]) {
+    this.#box = box;
+    this.#domains = domains;
+  }
+
+  async count(): Promise<object> {
+    const { rundir } = this.#box;
+    const lingds = processesWith(rundir);
+    const here = {
+      // Whoever has started lingd has it as a child.
+      changes: changesSince(this.#held).filter((change) => !lingds.some((pid) => change === `child ${pid}`)),
+      domains: this.#domains.map(({ runtime }) => ({
+        processes: runtime.processes().length,
+        ports: runtime.openPorts.size,
+      })),
+      files: fs.readdirSync(rundir).sort(),
+      lingds: lingds.map((pid) => ({
+        descriptors: descriptorsOf(pid).filter((target) => IS_OF_TUBES.test(target)),
+        mappings: tubeMappings(pid),
+      })),
+    };
+    const { client, close } = connectClient(path.join(rundir, 'socket'));
+    try {
+      const { connections } = await ask<{ connections: number }>(client, 'status');
+      return { ...here, connections, nodes: withoutPeers(await nodes(client)), usage: await usage(client) };
+    } finally {
+      await close();
+    }
+  }
+}
+
+/** The others depend on how a lingd was started; its connections are counted as such. */
+const IS_OF_TUBES = /memfd:|^anon_inode:/;
+
+/** The paths of all nodes of domains; in a transaction, so that nothing goes while it is looked at. */
+function nodes(client: XenstoreClient): Promise<string[]> {
+  return client.transaction(async (tx) => {
+    const found: string[] = [];
+    const visit = async (at: string): Promise<void> => {
+      found.push(at);
+      for (const name of await client.directory(at, tx)) await visit(`${at}/${name}`);
+    };
+    await visit('/local/domain');
+    return found;
+  });
+}
+
+/** The directory of all tubes with a peer stays as long as that lives. */
+function withoutPeers(paths: readonly string[]): string[] {
+  const all = new Set(paths);
+  return paths.filter((each) => {
+    const [, peer] = /\/(?:tip|nock)\/(\d+)$/.exec(each) ?? [];
+    return peer === undefined || !all.has(`/local/domain/${peer}`);
+  });
+}
+
+/** What each domain has of lingd's. */
+async function usage(client: XenstoreClient): Promise<Record<number, object>> {
+  const found: Record<number, object> = {};
+  for (let last = 0; ; ) {
+    const page = await ask<Usage[]>(client, 'status', 'domains', `${last}`);
+    for (const { domid, watches, transactions, grants, channels } of page)
+      found[domid] = { watches, transactions, grants, channels };
+    if (page.length === 0) return found;
+    last = (page.at(-1) as Usage).domid;
+  }
+}
+
+type Usage = Readonly<Record<'domid' | 'watches' | 'transactions' | 'grants' | 'channels', number>>;
+
+async function ask<T>(client: XenstoreClient, ...words: string[]): Promise<T> {
+  const { payload } = await client.request(
+    XS_CONTROL,
+    Buffer.from(words.map((word) => `${word}\0`).join('')),
+  );
+  return JSON.parse(payload.toString('latin1').replace(/\0$/, ''));
+}
