@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Domain, ok, sys, tube, xenstore } from 'ling-tubes';
 import { Box, LINGD } from '../support/box';
 import { Inventory } from '../support/inventory';
@@ -61,6 +62,8 @@ describe.each(
         await sys.get_state(self, 'tube_server');
       });
     }
+    // Who has asked that is about to end.
+    await sleep(20);
     inventory = new Inventory(box, [other, ...domains]);
     before = await inventory.count();
 
