@@ -2,6 +2,7 @@ import { Alarm } from './alarm.js';
 import { Alias, type AliasMode } from './alias.js';
 import { Crash } from './crash.js';
 import { badarg, ErlangError, exitReason, isCrash, ProcessExit, RuntimeError } from './errors.js';
+import { formatShort } from './format.js';
 import type { Pid, Port, Reference } from './identifiers.js';
 import { LinkedList } from './linked-list.js';
 import { Links } from './links.js';
@@ -418,12 +419,13 @@ type Settle = (value: unknown) => void;
 /** The longest time, in milliseconds, that a process can wait for. */
 export const MAX_TIMEOUT = 0xffff_ffff;
 
-/** Raises timeout_value. */
-function parseTimeout(after: unknown): number {
+/** Milliseconds; raises timeout_value for what is none. */
+export function parseTimeout(after: unknown): number {
   if (after === 'infinity' || after === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
   if (typeof after === 'number' && Number.isInteger(after) && after >= 0 && after <= MAX_TIMEOUT)
     return after;
-  throw new ErlangError('timeout_value');
+  const what = `an integer of milliseconds from 0 to ${MAX_TIMEOUT}, or 'infinity'`;
+  throw new ErlangError('timeout_value', `timeout_value: a timeout is ${what}, not ${formatShort(after)}`);
 }
 
 /** Tells whom it is about that a monitor is no more. */

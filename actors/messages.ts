@@ -1,5 +1,6 @@
 /** The messages that the runtime itself sends, and guards of receive for them. Those of ports are their drivers'. */
 import type { NameOnNode } from './destination.js';
+import { badarg } from './errors.js';
 import type { Pid, Port, Reference } from './identifiers.js';
 import type { Reason, Sender } from './signal.js';
 import { isTuple } from './term.js';
@@ -44,6 +45,17 @@ export function isTimeout(ref?: Reference): (message: unknown) => message is Tim
  */
 export function isTagged<const T>(tag: T): (message: unknown) => message is readonly [T, ...unknown[]] {
   return (message): message is readonly [T, ...unknown[]] => isTuple(message) && message[0] === tag;
+}
+
+/** Raises badarg for what is sent by mistake, and would keep its receiver from ever going on: JavaScript awaits promises. */
+export function checkMessage(message: unknown): void {
+  if (isTuple(message)) return;
+  if (
+    message === undefined ||
+    message === null ||
+    typeof (message as PromiseLike<unknown>).then === 'function'
+  )
+    throw badarg('a message cannot be undefined, null or a promise');
 }
 
 function isSignal(message: unknown, tag: string, length: number, id: unknown): boolean {

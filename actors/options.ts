@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { badarg } from './errors.js';
 import { formatShort } from './format.js';
 import type { List } from './term.js';
@@ -25,4 +26,14 @@ export function parsePair(option: unknown): readonly [key: unknown, value: unkno
   if (!Array.isArray(option) || option.length !== 2)
     throw badarg(`an option has to be [key, value], not ${formatShort(option)}`);
   return option as [unknown, unknown];
+}
+
+/** An object of options, which has none but `known`; raises badarg for anything else. `what` they are for is said there. */
+export function checkOptions(options: unknown, what: string, known: readonly string[]): void {
+  const isObject = typeof options === 'object' && options !== null;
+  if (!isObject || Array.isArray(options) || types.isArrayBufferView(options))
+    throw badarg(`the options of ${what} have to be an object, not ${formatShort(options)}`);
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw badarg(`${name} is no option of ${what}`);
+  }
 }

@@ -57,7 +57,7 @@ export function processInfo(asker: Process, pid: unknown, wanted: unknown): unkn
   if (!(pid instanceof Pid)) throw badarg(`${formatShort(pid)} is no pid`);
   const items = Array.isArray(wanted) ? parseOptions(wanted) : wanted === undefined ? [] : [wanted];
   for (const item of items) {
-    if (Object.hasOwn(ITEMS, item as string)) continue;
+    if (typeof item === 'string' && Object.hasOwn(ITEMS, item)) continue;
     throw badarg(`${formatShort(item)} is no item; the items are ${Object.keys(ITEMS).join(', ')}`);
   }
   const actor = pid.receiver as Process | undefined;

@@ -3,8 +3,9 @@ import { checkProcessOrPort } from './bonded.js';
 import type { Destination } from './destination.js';
 import { badarg, type ErlangError, ProcessExit } from './errors.js';
 import { formatShort } from './format.js';
-import { type AnyMessage, Pid, type Port, type Reference, receiverOf } from './identifiers.js';
-import { parseFlags } from './options.js';
+import { type AnyMessage, Pid, type Port, Reference, receiverOf } from './identifiers.js';
+import { checkMessage } from './messages.js';
+import { checkOptions, parseFlags } from './options.js';
 import { type InfoAnswer, type InfoItem, type InfoPair, processInfo } from './process-info.js';
 import {
   checkSendOptions,
@@ -17,7 +18,7 @@ import {
   type SpawnAnswer,
   type SpawnOption,
 } from './process-options.js';
-import { isTuple, type List, list } from './term.js';
+import { type List, list } from './term.js';
 import { Timed } from './timed.js';
 
 /** Milliseconds up to 2^32 - 1. */
@@ -124,8 +125,15 @@ export class Process<M = AnyMessage> extends Timed {
   ): Answer<Received<M>, O>;
   receive<O extends ReceiveOptions | undefined = undefined>(options?: O): Answer<Received<M>, O>;
   receive(guard?: ((message: never) => boolean) | ReceiveOptions, options?: ReceiveOptions): unknown {
-    if (typeof guard === 'object') return this.next(undefined, guard.after, guard.since);
-    return this.next(guard as (message: unknown) => boolean, options?.after, options?.since);
+    if (typeof guard === 'object') {
+      checkReceiveOptions(guard);
+      return this.next(undefined, guard.after, guard.since);
+    }
+    if (guard !== undefined && typeof guard !== 'function')
+      throw badarg(`a guard of receive is a function, not ${formatShort(guard)}`);
+    if (options === undefined) return this.next(guard as (message: unknown) => boolean, undefined);
+    checkReceiveOptions(options);
+    return this.next(guard as (message: unknown) => boolean, options.after, options.since);
   }
 
   /**
@@ -370,22 +378,20 @@ export class Process<M = AnyMessage> extends Timed {
   }
 }
 
-/** Raises badarg for what is sent by mistake, and would keep its receiver from ever going on: JavaScript awaits promises. */
-function checkMessage(message: unknown): void {
-  if (isTuple(message)) return;
-  if (
-    message === undefined ||
-    message === null ||
-    typeof (message as PromiseLike<unknown>).then === 'function'
-  )
-    throw badarg('a message cannot be undefined, null or a promise');
-}
-
 /** Where Erlang begins to count, below zero, on a 64-bit machine. */
 const LEAST_UNIQUE = -(2n ** 59n);
 
 /** Raises badarg. */
-function checkBody(body: unknown): void {
+function checkReceiveOptions(options: ReceiveOptions): void {
+  // Mostly one of them is there, and nothing need be looked for.
+  if (options?.after === undefined && options?.since === undefined)
+    checkOptions(options, 'receive', ['after', 'since']);
+  else if (options.since !== undefined && !(options.since instanceof Reference))
+    throw badarg(`the option since has to be a reference, not ${formatShort(options.since)}`);
+}
+
+/** Raises badarg. */
+export function checkBody(body: unknown): void {
   if (typeof body !== 'function') throw badarg(`a process runs a function, not ${formatShort(body)}`);
 }
 

@@ -5,6 +5,7 @@ import { badarg, RuntimeError } from './errors.js';
 import { formatShort } from './format.js';
 import { Origin, Pid, Port, Reference } from './identifiers.js';
 import type { Mailbox } from './mailbox.js';
+import { checkMessage } from './messages.js';
 import { Process } from './process.js';
 import { Registry } from './registry.js';
 import type { Receiver } from './signal.js';
@@ -97,6 +98,7 @@ export class Runtime<S extends Process = Process> {
 
   /** Sends from outside of any process; as `self.send`. */
   send<M>(destination: Destination, message: M): M {
+    checkMessage(message);
     this.resolve(destination)?.message(message);
     return message;
   }

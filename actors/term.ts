@@ -78,7 +78,11 @@ export function isTuple(term: unknown): term is unknown[] {
 
 /** A float whose value happens to be integral (`1.0`), which a JavaScript number cannot tell from `1`. */
 export class Float {
-  constructor(readonly value: number) {}
+  /** Raises a TypeError for what is no number. */
+  constructor(readonly value: number) {
+    if (typeof value !== 'number')
+      throw new TypeError(`the value of a Float has to be a number, not a ${typeof value}`);
+  }
 
   valueOf(): number {
     return this.value;

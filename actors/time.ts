@@ -71,10 +71,10 @@ export function parseTimerFlags<F extends Record<string, boolean>>(options: unkn
   const parsed: Record<string, boolean> = { ...defaults };
   for (const option of parseOptions(options)) {
     const [key, value] = parsePair(option);
-    if (!Object.hasOwn(defaults, key as string) || typeof value !== 'boolean') {
+    if (typeof key !== 'string' || !Object.hasOwn(defaults, key) || typeof value !== 'boolean') {
       throw badOption(option, Object.keys(defaults));
     }
-    parsed[key as string] = value;
+    parsed[key] = value;
   }
   return parsed as F;
 }

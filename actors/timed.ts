@@ -2,7 +2,7 @@ import { Bonded, checkReference } from './bonded.js';
 import { badarg } from './errors.js';
 import { formatShort } from './format.js';
 import { Pid, type Reference } from './identifiers.js';
-import type { TimeoutContent } from './messages.js';
+import { checkMessage, type TimeoutContent } from './messages.js';
 import {
   type CancelOption,
   monotonicTime,
@@ -27,6 +27,7 @@ export abstract class Timed extends Bonded {
     message: NoInfer<D>,
     options: readonly TimerOption[] = [],
   ): Reference {
+    checkMessage(message);
     return this.startTimer(time, destination, options, () => message);
   }
 

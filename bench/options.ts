@@ -1,3 +1,4 @@
+import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Benchmark } from './benchmark.js';
 import type { Case, Effort, Question } from './question.js';
@@ -25,11 +26,15 @@ interface Given {
   readonly rivals?: readonly string[];
 }
 
-/** Ends this OS process, with a reason, when it makes no sense. */
+const MISUSED = 2;
+
+/** Ends this OS process, with a reason and status 2, when it makes no sense. */
 export function parse({ name, description, questions, sizes, rounds }: Benchmark): Options {
   const names = questions.map((question) => question.name);
   const command = new Command(name)
     .description(description)
+    .showSuggestionAfterError(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : MISUSED))
     .option('--quick', 'one short round: to see that it works, not to quote')
     .option('--json <file>', 'write everything that was measured to a file')
     .option('--report <directory>', 'write report.md there, with charts')
@@ -52,6 +57,7 @@ export function parse({ name, description, questions, sizes, rounds }: Benchmark
   };
   if (rivals !== undefined)
     refuseStrangers(command, rivals, questions, (question) => question.cases(effort, asked));
+  refuseUnwritable(command, given);
   return {
     ...given,
     effort,
@@ -70,6 +76,25 @@ function refuseStrangers(
   const known = new Set(questions.flatMap((question) => casesOf(question).map(({ who }) => who)));
   for (const rival of rivals) {
     if (!known.has(rival)) command.error(`error: nobody is called '${rival}', but ${[...known].join(', ')}`);
+  }
+}
+
+/** Now, and not after an hour of measuring. */
+function refuseUnwritable(command: Command, { json, report, profile }: Given): void {
+  const attempt = (option: string, write: () => void): void => {
+    try {
+      write();
+    } catch (error) {
+      command.error(`error: option '--${option}': ${(error as Error).message}`);
+    }
+  };
+  if (json !== undefined) attempt('json', () => closeSync(openSync(json, 'a')));
+  for (const [option, directory] of Object.entries({ report, profile })) {
+    if (directory === undefined) continue;
+    attempt(option, () => {
+      mkdirSync(directory, { recursive: true });
+      accessSync(directory, constants.W_OK);
+    });
   }
 }
 

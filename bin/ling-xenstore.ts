@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { failing } from './cli/failure.js';
 import { watchOutput } from './cli/output.js';
+import { endOnMisuse, nonEmpty } from './cli/usage.js';
 import { chmodCommand } from './ling-xenstore/chmod.js';
 import { existsCommand } from './ling-xenstore/exists.js';
 import { listCommand } from './ling-xenstore/list.js';
@@ -20,14 +21,15 @@ const program = new Command('ling-xenstore')
   .option(
     '--rundir <directory>',
     'where lingd listens; else $XENSTORED_PATH, $XENSTORED_RUNDIR/socket, or where it listens by default',
-  )
-  .showHelpAfterError();
+    nonEmpty,
+  );
 
 const commands = [
   ...[lsCommand, readCommand, writeCommand, listCommand],
   ...[existsCommand, rmCommand, chmodCommand, watchCommand, tubesCommand],
 ];
 for (const make of commands) program.addCommand(make());
+endOnMisuse(program);
 
 const fail = failing('ling-xenstore', 1);
 watchOutput(fail);

@@ -7,11 +7,14 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { isLogLevel, LOG_LEVELS, type LogLevel } from '../xen/lingd/log.js';
 import { defaultRunDirectory } from '../xen/run-directory.js';
 import { parseQuota, QUOTA_NAMES, type Quota } from '../xen/xenstore/quota.js';
+import { endOnMisuse, nonEmpty } from './cli/usage.js';
 import { LOG_FORMATS, type LogFormat } from './lingd/log.js';
 import { type ServeOptions, serve } from './lingd/serve.js';
 
 /** Seconds without a connection before a lingd that was started by a domain leaves, unless LINGD_LINGER says so. */
 const LINGER = '5';
+/** What Node's timers can wait for, in seconds. */
+const LONGEST = 2_147_483;
 
 interface Options {
   rundir: string;
@@ -27,20 +30,22 @@ interface Options {
 const program = new Command('lingd')
   .description('Domids, grants, event channels and Xenstore for the domains of a box.')
   .usage('[options] [command]')
-  .option('--rundir <directory>', 'where to listen', defaultRunDirectory())
+  .option('--rundir <directory>', 'where to listen', nonEmpty, defaultRunDirectory())
   .option('--foreground', 'say what happens, and stay when no domain is left')
   .option('--linger <seconds>', 'leave when nobody has been connected for so long', seconds)
   .option('--quota <what>=<number>', 'what a domain may use up of the Xenstore (repeatable)', quota)
-  .option('--policy <file>', 'which other users may become domains, and what each may have (docs/lingd.md)')
+  .option(
+    '--policy <file>',
+    'which other users may become domains, and what each may have (docs/lingd.md)',
+    nonEmpty,
+  )
   .addOption(
     new Option('--log-level <level>', 'what to log (default: info with --foreground, else warn)').choices(
       LOG_LEVELS,
     ),
   )
   .addOption(new Option('--log-format <format>', 'how to log').choices(LOG_FORMATS).default('text'))
-  .addOption(new Option('--lock <descriptor>', 'the lock on the directory').argParser(Number).hideHelp())
-  .showHelpAfterError()
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .addOption(new Option('--lock <descriptor>', 'the lock on the directory').argParser(descriptor).hideHelp())
   .action(() => {
     const [stranger] = program.args;
     if (stranger !== undefined) program.error(`error: unknown command '${stranger}'`);
@@ -69,6 +74,7 @@ program
     commands().quota(command.optsWithGlobals(), set),
   );
 
+endOnMisuse(program);
 // Set last, since commands take over what is set before them.
 program.allowExcessArguments().parseAsync();
 
@@ -115,8 +121,15 @@ function logLevel(text: string): LogLevel {
   return text;
 }
 
+function descriptor(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected the number of a descriptor');
+  return Number(text);
+}
+
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('expected a number of seconds');
+  const isTooLong = value > LONGEST && value !== Number.POSITIVE_INFINITY;
+  if (text.trim() === '' || !(value >= 0) || isTooLong)
+    throw new InvalidArgumentError(`expected a number of seconds up to ${LONGEST}`);
   return value;
 }

@@ -121,7 +121,12 @@ function isShutdown(term: unknown): boolean {
 
 /** Ids are compared as terms. */
 export function isSameId(one: unknown, other: unknown): boolean {
-  return one === other || (typeof one === 'object' && isDeepStrictEqual(one, other));
+  try {
+    return one === other || (typeof one === 'object' && isDeepStrictEqual(one, other));
+  } catch {
+    // Of whoever asks; it is not the supervisor's end.
+    return false;
+  }
 }
 
 const KEYS: ReadonlySet<string> = new Set<keyof ChildSpec>([

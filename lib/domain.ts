@@ -1,11 +1,15 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
+import { isArrayBufferView } from 'node:util/types';
 import type TypedEmitter from 'typed-emitter';
+import { MAX_TIMEOUT } from '../actors/actor.js';
 import { type Crash, printCrash } from '../actors/crash.js';
 import { exitReason, ProcessExit } from '../actors/errors.js';
 import { ExitObserver } from '../actors/exit-observer.js';
-import { formatReason } from '../actors/format.js';
+import { formatReason, formatShort } from '../actors/format.js';
 import type { AnyMessage, Pid } from '../actors/identifiers.js';
+import { checkOptions } from '../actors/options.js';
+import { checkBody } from '../actors/process.js';
 import type { Reason } from '../actors/signal.js';
 import type { Driver } from '../ports/driver.js';
 import type { Ring } from '../ports/drivers/tube-options.js';
@@ -69,6 +73,8 @@ export type DomainEvents = {
  * be reached
  */
 export async function boot(options: BootOptions = {}): Promise<Domain> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || isArrayBufferView(options))
+    throw new OptionError(`the options of boot have to be an object, not ${formatShort(options)}`);
   const {
     name = `domain-${process.pid}`,
     rundir,
@@ -81,11 +87,12 @@ export async function boot(options: BootOptions = {}): Promise<Domain> {
   if (typeof name !== 'string' || Buffer.byteLength(name) > 64 || !/^\P{Cc}+$/u.test(name)) {
     throw new OptionError('name has to be 1 to 64 bytes of text without control characters');
   }
-  if (rundir !== undefined && (typeof rundir !== 'string' || rundir === '')) {
+  if (rundir !== undefined && (typeof rundir !== 'string' || rundir === '' || rundir.includes('\0'))) {
     throw new OptionError('rundir has to be the path of a directory');
   }
-  if (typeof tubeTimeout !== 'number' || !(tubeTimeout > 0)) {
-    throw new OptionError('tubeTimeout has to be a positive number of milliseconds');
+  const isTimeout = typeof tubeTimeout === 'number' && tubeTimeout > 0;
+  if (!isTimeout || (tubeTimeout > MAX_TIMEOUT && tubeTimeout !== Number.POSITIVE_INFINITY)) {
+    throw new OptionError('tubeTimeout has to be a positive number of milliseconds, below 2^32 or Infinity');
   }
   if (tubeRing !== 'ling' && !isRingSize(tubeRing)) {
     throw new OptionError("tubeRing has to be 'ling', or a power of two from 131072 to 8388608 bytes");
@@ -156,6 +163,7 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
    */
   run<T>(body: (self: Self) => Promise<T> | T): Promise<T> {
     return new Promise((resolve, reject) => {
+      checkBody(body);
       const pid = this.spawn(async (self) => {
         try {
           resolve(await body(self));
@@ -181,9 +189,10 @@ export class Domain extends (EventEmitter as new () => TypedEmitter<DomainEvents
   /**
    * No port can be opened on that driver any more; it finishes after its last port. With `killPorts` those that are open
    * end at once, with reason `driver_unloaded`. False for a name that no driver has; those of this package are refused, as by
-   * addDriver.
+   * addDriver. Raises badarg for what are no options.
    */
   removeDriver(name: string, options: { readonly killPorts?: boolean } = {}): boolean {
+    checkOptions(options, 'removeDriver', ['killPorts']);
     return this.#runtime.removeDriver(name, options);
   }
 

@@ -30,6 +30,7 @@ export class DynamicChildren<P extends Process> implements Children<P> {
   }
 
   async start(args: readonly unknown[]): Promise<Started> {
+    if (!Array.isArray(args)) return ['error', ['badarg', args]];
     const started = await startChild(this.#self, this.#spec.start, args);
     if (started[0] === 'ok' && started[1] !== 'undefined') this.#add(started[1], args);
     return started;

@@ -1,7 +1,11 @@
 /** Requests to a behaviour whose replies are not waited for at once. */
-import type { Pid, Reference } from '../actors/identifiers.js';
+import { parseTimeout } from '../actors/actor.js';
+import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
+import { type Pid, Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { type List, toList } from '../actors/term.js';
+import { checkSelf } from './check-self.js';
 import { downReason, isDown, isReply, sendRequest } from './gen.js';
 import { type ServerRef, whereIs } from './gen-name.js';
 
@@ -20,6 +24,7 @@ export function send_request<R>(
   label: string,
   request: unknown,
 ): RequestId<R> {
+  checkSelf(self);
   const found = whereIs(self, server);
   if (found !== 'undefined') return sendRequest(self, found as Pid, label, request);
   const ref = self.make_ref();
@@ -33,6 +38,8 @@ export async function wait_response<R>(
   id: RequestId<R>,
   timeout: Timeout = 'infinity',
 ): Promise<Response<R> | 'timeout'> {
+  checkSelf(self);
+  checkId(id);
   const isAnswer = (message: unknown): message is unknown[] => isReply(message, id) || isDown(message, id);
   const answer = await self.receive(isAnswer, { after: timeout });
   return answer === undefined ? 'timeout' : responseOf(self, answer, id);
@@ -57,6 +64,8 @@ export function check_response<R>(
   message: unknown,
   id: RequestId<R>,
 ): Response<R> | 'no_reply' {
+  checkSelf(self);
+  checkId(id);
   return isReply(message, id) || isDown(message, id) ? responseOf(self, message, id) : 'no_reply';
 }
 
@@ -71,10 +80,17 @@ export async function multi_call<Ref extends ServerRef, R>(
   request: unknown,
   timeout: Timeout = 'infinity',
 ): Promise<[replies: List<[Ref, R]>, bad: List<Ref>]> {
-  const ids = Array.from(
-    servers,
-    (server) => [server, send_request<R>(self, server, label, request)] as const,
-  );
+  checkSelf(self);
+  parseTimeout(timeout);
+  if (typeof servers === 'string' || typeof servers?.[Symbol.iterator] !== 'function')
+    throw badarg(`the servers have to be a list, not ${formatShort(servers)}`);
+  const ids: (readonly [Ref, RequestId<R>])[] = [];
+  try {
+    for (const server of servers) ids.push([server, send_request<R>(self, server, label, request)]);
+  } catch (error) {
+    for (const [, id] of ids) self.demonitor(id, ['flush']);
+    throw error;
+  }
   const end = timeout === 'infinity' ? Number.POSITIVE_INFINITY : performance.now() + timeout;
   const replies: [Ref, R][] = [];
   const bad: Ref[] = [];
@@ -86,6 +102,11 @@ export async function multi_call<Ref extends ServerRef, R>(
     else bad.push(server);
   }
   return [toList(replies), toList(bad)];
+}
+
+/** Raises badarg. */
+function checkId(id: unknown): void {
+  if (!(id instanceof Reference)) throw badarg(`${formatShort(id)} is no request that was sent`);
 }
 
 function responseOf<R>(self: Process, answer: unknown[], id: RequestId<R>): Response<R> {

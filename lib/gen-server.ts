@@ -111,7 +111,7 @@ export function enter_loop<P extends Process, S, C extends Call, K, A>(
   state: S,
   then?: Then,
 ): Promise<never> {
-  return new Loop(self, behaviour, gen.enter(self, options), state).run(then);
+  return new Loop(self, behaviour, gen.enter(self, behaviour, options), state).run(then);
 }
 
 /**

@@ -155,10 +155,10 @@ export class Loop<P extends Process> {
       if (machine.handle_event !== undefined) return machine.handle_event(event, state, data, self);
       return gen.undefinedFunction(`the gen_statem has no handle_event; the event was ${formatShort(event)}`);
     }
-    const name = state as string;
-    const callback = Object.hasOwn(machine.states, name) ? machine.states[name] : undefined;
+    const isKnown = typeof state === 'string' && Object.hasOwn(machine.states, state);
+    const callback = isKnown ? machine.states[state] : undefined;
     if (callback !== undefined) return callback.call(machine.states, event as Event<string>, data, self);
-    const lost = `${formatShort(name)}; the event was ${formatShort(event)}`;
+    const lost = `${formatShort(state)}; the event was ${formatShort(event)}`;
     return gen.undefinedFunction(`the gen_statem has no function for state ${lost}`);
   }
 

@@ -24,6 +24,8 @@
  * const pushes: number = await gen_statem.call(self, pid, 'pushes');
  * ```
  */
+import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import type { Reference } from '../actors/identifiers.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { list } from '../actors/term.js';
@@ -31,7 +33,7 @@ import * as gen from './gen.js';
 import * as requests from './gen-request.js';
 import type { Name, ReplyTo, RequestOf, Server, ServerRef, StartResult } from './gen-server.js';
 import { type AnyMachine, Loop, serve } from './gen-statem-loop.js';
-import { eachOf } from './gen-statem-transition.js';
+import { eachOf, isReplyAction } from './gen-statem-transition.js';
 import type {
   Actions,
   CallsOf,
@@ -140,7 +142,9 @@ export function enter_loop<P extends Process>(
   data: unknown,
   actions?: unknown,
 ): Promise<never> {
-  return new Loop(self, machine as AnyMachine<P>, gen.enter(self, options), state, data).run(actions);
+  return new Loop(self, machine as AnyMachine<P>, gen.enter(self, machine, options), state, data).run(
+    actions,
+  );
 }
 
 /**
@@ -183,7 +187,10 @@ export function reply(self: Process, replies: ReplyAction | readonly ReplyAction
 export function reply<R>(self: Process, from: gen.From<R>, value: NoInfer<R>): 'ok';
 export function reply(self: Process, first: unknown, ...value: [unknown?]): 'ok' {
   if (value.length === 1) return gen.reply(self, first as gen.From, value[0]);
-  for (const [, from, each] of eachOf(first) as readonly ReplyAction[]) gen.reply(self, from, each);
+  const replies = eachOf(first);
+  for (const each of replies)
+    if (!isReplyAction(each)) throw badarg(`${formatShort(each)} is no ['reply', from, value]`);
+  for (const [, from, each] of replies as readonly ReplyAction[]) gen.reply(self, from, each);
   return 'ok';
 }
 

@@ -8,22 +8,27 @@
  * Documentation of the functions and of the options is Erlang's.
  */
 import { badarg } from '../actors/errors.js';
-import type { Pid, Port } from '../actors/identifiers.js';
+import { formatShort } from '../actors/format.js';
+import { is_port, type Pid, type Port } from '../actors/identifiers.js';
 import { isTuple, type List } from '../actors/term.js';
 import { isLocal, isPortNumber } from '../ports/inet/address.js';
 import { ACCEPT, type Answer, CONNECT, OPEN, RECV, SHUTDOWN } from '../ports/inet/operations.js';
 import { type IoData, toBytes } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { close as closeSocket, type Host, type Socket, type SocketOption } from './inet.js';
 import { handOver } from './inet-hand-over.js';
-import { ask, askLater } from './inet-request.js';
+import { ask, askLater, isSocket } from './inet-request.js';
 import {
+  checkLength,
+  checkPortNumber,
   checkTimeout,
   discard,
   exitBadarg,
   isMessageOf,
   openSocket,
   parseOpening,
+  pathOf,
   resolve,
 } from './inet-socket.js';
 import type { Done, Result } from './result.js';
@@ -48,8 +53,9 @@ export async function listen(
   options: readonly SocketOption[],
 ): Promise<Result<Socket>> {
   const opening = parseOpening(options);
-  if (!isPortNumber(port)) throw badarg('a port is a number from 0 to 65535');
+  checkPortNumber(port);
   const { family, ip, path, backlog, flags } = opening;
+  if (family === 'local' && path === undefined) return ['error', 'einval'];
   const socket = openSocket(self, 'tcp_inet listen', opening.options);
   const host = ip ?? (family === 'inet6' ? '::' : '0.0.0.0');
   const target =
@@ -75,7 +81,8 @@ export async function accept(
   try {
     return (await askLater(self, listener, ACCEPT, undefined, timeout)) as Result<Socket>;
   } catch (error) {
-    if (isBadarg(error) && isTuple(self.port_info(listener, 'id'))) return ['error', 'einval'];
+    if (isBadarg(error) && is_port(listener) && isTuple(self.port_info(listener, 'id')))
+      return ['error', 'einval'];
     throw error;
   }
 }
@@ -90,14 +97,14 @@ export async function connect(
 ): Promise<Result<Socket>> {
   checkTimeout(timeout);
   const opening = parseOpening(options, host);
-  if (!isPortNumber(port)) throw exitBadarg('a port is a number from 0 to 65535');
+  if (!isPortNumber(port)) throw exitBadarg(`a port is a number from 0 to 65535, not ${formatShort(port)}`);
   if (options.some((option) => isTuple(option) && option[0] === 'backlog')) {
     throw exitBadarg('the option backlog is for listen');
   }
   const { family, ip: localAddress, port: localPort } = opening;
   const started = Date.now();
   let target: object;
-  if (isLocal(host)) target = { path: String(host[1]) };
+  if (isLocal(host)) target = { path: pathOf(host) };
   else {
     const resolved = await resolve(host, family);
     if (resolved[0] === 'error') return resolved;
@@ -113,13 +120,15 @@ export async function connect(
  * queued; with something queued already and high_watermark reached this waits, at most for send_timeout.
  */
 export async function send(self: Self, socket: Socket, data: IoData): Promise<Done> {
+  checkSelf(self);
+  if (!is_port(socket)) throw badarg(`a socket is a port, not ${formatShort(socket)}`);
   const ref = self.make_ref();
   try {
     toBytes(data);
   } catch {
     return ['error', 'einval'];
   }
-  if (self.port_info(socket, 'id') === 'undefined') return ['error', 'closed'];
+  if (!isSocket(self, socket)) return ['error', 'closed'];
   try {
     await self.port_command(socket, data);
   } catch (error) {
@@ -141,7 +150,7 @@ export async function recv(
   timeout: Timeout = 'infinity',
 ): Promise<Result<Buffer | List<number>>> {
   checkTimeout(timeout);
-  if (!Number.isInteger(length) || length < 0) throw badarg('a length is a number from 0');
+  checkLength(length);
   return (await askLater(self, socket, RECV, length, timeout)) as Result<Buffer | List<number>>;
 }
 
@@ -152,7 +161,7 @@ export async function shutdown(
   how: 'read' | 'write' | 'read_write',
 ): Promise<Done> {
   if (how !== 'read' && how !== 'write' && how !== 'read_write')
-    throw badarg('how is read, write or read_write');
+    throw badarg(`how is read, write or read_write, not ${formatShort(how)}`);
   return ask(self, socket, SHUTDOWN, how, 'closed') as Done;
 }
 

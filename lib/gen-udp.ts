@@ -4,9 +4,10 @@
  * wait are to be awaited. All take `self` first. Documentation of the functions and of the options is Erlang's.
  */
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import type { Pid } from '../actors/identifiers.js';
 import { isTuple, type List } from '../actors/term.js';
-import { type IpAddress, isIp6, isPortNumber } from '../ports/inet/address.js';
+import { type IpAddress, isIp6 } from '../ports/inet/address.js';
 import { CONNECT, OPEN, RECV, SEND_TO } from '../ports/inet/operations.js';
 import { type IoData, toBytes } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
@@ -14,6 +15,8 @@ import { close as closeSocket, type Host, type Socket, type SocketOption, sockna
 import { handOver } from './inet-hand-over.js';
 import { askLater } from './inet-request.js';
 import {
+  checkLength,
+  checkPortNumber,
   checkTimeout,
   discard,
   isMessageOf,
@@ -42,7 +45,7 @@ export async function open(
   options: readonly SocketOption[] = [],
 ): Promise<Result<Socket>> {
   const opening = parseOpening(options);
-  if (!isPortNumber(port)) throw badarg('a port is a number from 0 to 65535');
+  checkPortNumber(port);
   const { family, ip, flags } = opening;
   if (family === 'local') return ['error', 'eafnosupport'];
   const isLater = (option: SocketOption): boolean => isTuple(option) && LATER.includes(option[0]);
@@ -69,6 +72,7 @@ export async function open(
 
 /** Datagrams come from there only, and go there where send is given no address. */
 export async function connect(self: Self, socket: Socket, host: Host, port: number): Promise<Done> {
+  checkPortNumber(port);
   const resolved = await resolveFor(self, socket, host);
   if (resolved[0] === 'error') return resolved;
   return (await askLater(self, socket, CONNECT, [resolved[1], port])) as Done;
@@ -91,8 +95,10 @@ export async function send(self: Self, socket: Socket, ...args: unknown[]): Prom
     return ['error', 'einval'];
   }
   if (args.length === 1) return (await askLater(self, socket, SEND_TO, [undefined, data])) as Done;
-  const [host, port] = args.length === 2 ? (args[0] as [unknown, unknown]) : args;
-  if (!isPortNumber(port)) throw badarg('a port is a number from 0 to 65535');
+  const to = args.length === 2 ? args[0] : args;
+  if (!isTuple(to)) throw badarg(`where to send is {Host, Port}, not ${formatShort(to)}`);
+  const [host, port] = to;
+  checkPortNumber(port);
   const resolved = await resolveFor(self, socket, host);
   if (resolved[0] === 'error') return resolved;
   return (await askLater(self, socket, SEND_TO, [[resolved[1], port], data])) as Done;
@@ -106,7 +112,7 @@ export async function recv(
   timeout: Timeout = 'infinity',
 ): Promise<Result<readonly [IpAddress, number, Buffer | List<number>]>> {
   checkTimeout(timeout);
-  if (!Number.isInteger(length) || length < 0) throw badarg('a length is a number from 0');
+  checkLength(length);
   return (await askLater(self, socket, RECV, length, timeout)) as Result<
     readonly [IpAddress, number, Buffer | List<number>]
   >;

@@ -2,11 +2,13 @@
 import { MAX_TIMEOUT } from '../actors/actor.js';
 import { noteContext } from '../actors/crash.js';
 import { isNameOnNode, type NameOnNode } from '../actors/destination.js';
-import { ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
+import { badarg, ErlangError, ErlangExit, ErlangThrow, exitReason, isError } from '../actors/errors.js';
 import { formatReason, formatShort } from '../actors/format.js';
 import { type AnyMessage, Pid, Reference } from '../actors/identifiers.js';
+import { checkOptions, parseOptions } from '../actors/options.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isList, isTuple, List } from '../actors/term.js';
+import { checkSelf } from './check-self.js';
 import {
   monitorServer,
   nameHolder,
@@ -112,7 +114,17 @@ export function initCrashed(self: Process, birth: Birth, thrown: unknown): never
 }
 
 /** The birth of a process that becomes a behaviour by itself (`enter_loop`): its parent is who started it. */
-export function enter(self: Process, { name, debug = [] }: Pick<StartOptions, 'name' | 'debug'>): Birth {
+export function enter(
+  self: Process,
+  behaviour: unknown,
+  options: Pick<StartOptions, 'name' | 'debug'>,
+): Birth {
+  checkSelf(self);
+  if ((typeof behaviour !== 'object' && typeof behaviour !== 'function') || behaviour === null)
+    throw badarg(`a behaviour is an object with callbacks, not ${formatShort(behaviour)}`);
+  checkOptions(options, 'enter_loop', ['name', 'debug']);
+  const { name, debug = [] } = options;
+  parseOptions(debug);
   if (name !== undefined && nameHolder(self, name) !== self.pid) return self.exit('process_not_registered');
   noteName(self, name);
   return { name, parent: self.parent, debug };
@@ -141,6 +153,7 @@ export async function call(
   timeout: Timeout | undefined,
   place: Place,
 ): Promise<unknown> {
+  checkSelf(self);
   const fail = (reason: unknown): never => self.exit([reason, place(server, request, timeout)]);
   if (timeout !== undefined && !isTimeout(timeout)) return fail(raised('function_clause'));
   if (Number(timeout) > MAX_TIMEOUT) return fail(raised('timeout_value'));
@@ -202,8 +215,10 @@ export function downReason([, , , object, reason]: readonly unknown[]): unknown 
   return reason === 'noconnection' && isTuple(object) ? ['nodedown', object[1]] : reason;
 }
 
-/** Answers a call; from any process. A caller that gave up gets nothing. */
+/** Answers a call; from any process. A caller that gave up gets nothing. Raises badarg for what no call came from. */
 export function reply(self: Process, from: From, value: unknown): 'ok' {
+  checkSelf(self);
+  if (!isFrom(from)) throw badarg(`${formatShort(from)} is not what a call comes from`);
   const [pid, tag] = from;
   const alias = isList(tag) && tag[0] === 'alias' && tag.tail instanceof Reference ? tag.tail : undefined;
   self.send(alias ?? pid, [tag, value]);
@@ -249,7 +264,12 @@ function raised(reason: string): unknown {
   return exitReason(new ErlangError(reason));
 }
 
-function alreadyStarted(self: Process, { name }: StartOptions): proc_lib.StartError | undefined {
+/** Raises badarg for what is wrong with the options. */
+function alreadyStarted(self: Process, options: StartOptions): proc_lib.StartError | undefined {
+  checkSelf(self);
+  checkOptions(options, 'a start', ['name', 'debug', ...proc_lib.START_OPTIONS]);
+  const { name, debug = [] } = options;
+  parseOptions(debug);
   const holder = name === undefined ? 'undefined' : nameHolder(self, name);
   return holder === 'undefined' ? undefined : ['error', ['already_started', holder]];
 }

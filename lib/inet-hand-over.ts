@@ -1,7 +1,9 @@
 import { badarg, ErlangError } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { is_port, Pid } from '../actors/identifiers.js';
 import { isTuple } from '../actors/term.js';
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { getopts, type Socket, setopts } from './inet.js';
 import { passOn } from './pass-on.js';
 import type { Done } from './result.js';
@@ -11,7 +13,9 @@ import type { Done } from './result.js';
  * For gen_tcp and gen_udp.
  */
 export function handOver(self: Self, socket: Socket, owner: Pid, kind: 'tcp' | 'udp'): Done {
-  if (!(owner instanceof Pid) || !is_port(socket)) throw badarg('a socket is given to a process');
+  checkSelf(self);
+  if (!is_port(socket)) throw badarg(`a socket is a port, not ${formatShort(socket)}`);
+  if (!(owner instanceof Pid)) throw badarg(`a socket is given to a process, not to ${formatShort(owner)}`);
   const connected = self.port_info(socket, 'connected');
   if (connected === 'undefined' && kind === 'tcp') return ['error', 'closed'];
   if (isTuple(connected) && connected[1] === owner) return 'ok';

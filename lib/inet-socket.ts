@@ -1,5 +1,6 @@
 /** What gen_tcp and gen_udp share: how the options of a socket that is to be opened are read, and its messages known. */
 import dns from 'node:dns/promises';
+import { types } from 'node:util';
 import { badarg, ErlangExit } from '../actors/errors.js';
 import { formatShort } from '../actors/format.js';
 import type { Port } from '../actors/identifiers.js';
@@ -12,11 +13,13 @@ import {
   isIp6,
   isLocal,
   isPortNumber,
+  type LocalAddress,
   namedIp,
   parseIp,
 } from '../ports/inet/address.js';
 import { posix } from '../ports/inet/posix.js';
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { close, type SocketOption, setopts } from './inet.js';
 import type { Result } from './result.js';
 
@@ -63,7 +66,7 @@ export function parseOpening(options: unknown, address?: unknown): Opening {
   return {
     family,
     ip: isIp4(bound) || isIp6(bound) ? formatIp(bound) : undefined,
-    path: isLocal(bound) ? String(bound[1]) : undefined,
+    path: isLocal(bound) ? pathOf(bound) : undefined,
     port,
     backlog,
     flags,
@@ -71,9 +74,19 @@ export function parseOpening(options: unknown, address?: unknown): Opening {
   };
 }
 
+/**
+ * The path of a Unix socket; the process exits with badarg for one that the system has no name for, as it does in Erlang.
+ */
+export function pathOf([, path]: LocalAddress): string {
+  const text = typeof path === 'string' ? path : Buffer.from(path).toString();
+  // One that begins with a zero byte is abstract.
+  if (text === '' || text.includes('\0', 1)) throw exitBadarg(`${formatShort(path)} is no path of a socket`);
+  return text;
+}
+
 function parseBacklog(value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 0) return value as number;
-  throw badarg('a backlog is a number from 0');
+  throw badarg(`a backlog is a number from 0, not ${formatShort(value)}`);
 }
 
 function familyOf(address: unknown): Family | undefined {
@@ -92,6 +105,8 @@ export async function resolve(host: unknown, family: Family): Promise<Result<str
   if (text === undefined) throw exitBadarg(`${formatShort(host)} is no host`);
   const literal = parseIp(text);
   if (literal) return familyOf(literal) === family ? ['ok', formatIp(literal)] : ['error', 'nxdomain'];
+  // These are the names of no host, and for Node the first is this one.
+  if (text === '' || text.includes('\0')) return ['error', 'nxdomain'];
   try {
     return ['ok', (await dns.lookup(text, { family: family === 'inet6' ? 6 : 4 })).address];
   } catch (error) {
@@ -101,12 +116,13 @@ export async function resolve(host: unknown, family: Family): Promise<Result<str
 
 function textOf(name: unknown): string | undefined {
   if (typeof name === 'string') return name;
-  const isBytes = isList(name) && name.every((byte) => Number.isInteger(byte));
-  return isBytes || name instanceof Uint8Array ? Buffer.from(name as Uint8Array).toString() : undefined;
+  const isBytes = types.isUint8Array(name) || (isList(name) && name.every((byte) => Number.isInteger(byte)));
+  return isBytes ? Buffer.from(name as Uint8Array).toString() : undefined;
 }
 
 /** A socket with these options; the process exits with badarg for bad ones. */
 export function openSocket(self: Self, driver: string, options: readonly SocketOption[]): Port {
+  checkSelf(self);
   const socket = self.open_port(['spawn_driver', driver]);
   setOptions(self, socket, options);
   return socket;
@@ -131,10 +147,21 @@ export function discard(self: Self, socket: Port): void {
   close(self, socket);
 }
 
+/** Raises badarg. */
+export function checkPortNumber(port: unknown): asserts port is number {
+  if (!isPortNumber(port)) throw badarg(`a port is a number from 0 to 65535, not ${formatShort(port)}`);
+}
+
+/** Raises badarg. */
+export function checkLength(length: unknown): asserts length is number {
+  if (!Number.isInteger(length) || (length as number) < 0)
+    throw badarg(`a length is a number from 0, not ${formatShort(length)}`);
+}
+
 export function checkTimeout(timeout: unknown): asserts timeout is number | 'infinity' {
   if (timeout === 'infinity') return;
   if (!Number.isInteger(timeout) || (timeout as number) < 0)
-    throw badarg('a timeout is a number, or infinity');
+    throw badarg(`a timeout is a number from 0, or infinity, not ${formatShort(timeout)}`);
 }
 
 /** Whether that is what a socket of this kind tells in active mode: its tag begins with the kind's name. */

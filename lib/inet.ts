@@ -3,12 +3,15 @@
  * which comes first here.
  */
 import net from 'node:net';
+import { types } from 'node:util';
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { is_port, type Port } from '../actors/identifiers.js';
-import { isTuple, type List, toList } from '../actors/term.js';
+import { isList, isTuple, type List, toList } from '../actors/term.js';
 import { formatIp, type IpAddress, isIp4, isIp6, parseIp, parseIp4 } from '../ports/inet/address.js';
 import { GETOPTS, PEERNAME, SETOPTS, SOCKNAME } from '../ports/inet/operations.js';
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { ask } from './inet-request.js';
 import type { Done, Result } from './result.js';
 
@@ -54,7 +57,8 @@ export function port(self: Self, socket: Socket): Result<number> {
 
 /** Closes a socket of any kind; what has been sent is still on its way. Always ok. */
 export function close(self: Self, socket: Socket): 'ok' {
-  if (!is_port(socket)) throw badarg('a socket is a port');
+  checkSelf(self);
+  if (!is_port(socket)) throw badarg(`a socket is a port, not ${formatShort(socket)}`);
   if (self.port_info(socket, 'id') !== 'undefined') {
     // What the caller has sent and not awaited goes first; the news of the end would come when it is too late to take.
     if (self.port_close(socket) !== true) self.unlink(socket);
@@ -72,6 +76,8 @@ export function ntoa(address: IpAddress): List<number> | ['error', 'einval'] {
 
 /** The address that a text is: as bytes, a list of them, or a string. Names are none. */
 export function parse_address(text: string | Uint8Array | List<number>): Result<IpAddress> {
+  const isBytes = types.isUint8Array(text) || (isList(text) && text.every((byte) => Number.isInteger(byte)));
+  if (typeof text !== 'string' && !isBytes) return ['error', 'einval'];
   const plain = typeof text === 'string' ? text : Buffer.from(text as Uint8Array).toString('latin1');
   const address = net.isIPv6(plain) && !plain.includes('%') ? parseIp(plain) : parseIp4(plain);
   return address ? ['ok', address] : ['error', 'einval'];

@@ -11,15 +11,18 @@
  * ```
  */
 import { isDeepStrictEqual } from 'node:util';
+import { parseTimeout } from '../actors/actor.js';
 import { Crash } from '../actors/crash.js';
 import type { NameOnNode } from '../actors/destination.js';
 import { badarg, ErlangExit } from '../actors/errors.js';
 import type { AnyMessage, Pid, Reference } from '../actors/identifiers.js';
 import { type DownMessage, isDown } from '../actors/messages.js';
-import type { Process, Timeout } from '../actors/process.js';
+import { checkOptions, parseOptions } from '../actors/options.js';
+import { checkBody, type Process, type Timeout } from '../actors/process.js';
 import type { SpawnAnswer, SpawnOption } from '../actors/process-options.js';
 import { isTuple, list } from '../actors/term.js';
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { isOrderly } from './exit-reason.js';
 import { monitorServer, type ServerRef, whereIs } from './gen-name.js';
 
@@ -30,13 +33,16 @@ export interface StartOptions {
   readonly spawn_opt?: readonly SpawnOption[];
 }
 
+export const START_OPTIONS: readonly (keyof StartOptions)[] = ['timeout', 'spawn_opt'];
+
 /** As `self.spawn`; an exit/1 of the process that is no orderly one is reported as a crash. */
 export function spawn<M = AnyMessage, A extends unknown[] = []>(
   self: Self,
   body: (self: Self<M>, ...args: A) => unknown,
   ...args: A
 ): Pid<M> {
-  return self.spawn(programOf<Self<M>, A>(self, body, args));
+  const program = programOf<Self<M>, A>(self, body, args);
+  return self.spawn(program);
 }
 
 /** As {@link spawn}, and linked. */
@@ -45,7 +51,8 @@ export function spawn_link<M = AnyMessage, A extends unknown[] = []>(
   body: (self: Self<M>, ...args: A) => unknown,
   ...args: A
 ): Pid<M> {
-  return self.spawn_link(programOf<Self<M>, A>(self, body, args));
+  const program = programOf<Self<M>, A>(self, body, args);
+  return self.spawn_link(program);
 }
 
 /** As {@link spawn}, with options; with `monitor` answers the pid and the monitor's reference. */
@@ -54,7 +61,8 @@ export function spawn_opt<M = AnyMessage, const O extends readonly SpawnOption[]
   body: (self: Self<M>) => unknown,
   options: O,
 ): SpawnAnswer<M, O> {
-  return self.spawn_opt(programOf<Self<M>, []>(self, body, []), options);
+  const program = programOf<Self<M>, []>(self, body, []);
+  return self.spawn_opt(program, options);
 }
 
 /** What a start answers besides what the process gave to {@link init_ack} or {@link init_fail}. */
@@ -117,6 +125,8 @@ export async function stop(
   reason: unknown = 'normal',
   timeout: Timeout = 'infinity',
 ): Promise<'ok'> {
+  checkSelf(self);
+  parseTimeout(timeout);
   const found = whereIs(self, server);
   if (found === 'undefined') return self.exit('noproc');
   if (found === self.pid) {
@@ -138,6 +148,7 @@ export async function stop(
 }
 
 function tellStarter(self: Process, kind: 'ack' | 'nack', result: unknown): 'ok' {
+  checkSelf(self);
   if (self.parent !== undefined) self.send(self.parent, [kind, self.pid, result]);
   return 'ok';
 }
@@ -147,13 +158,20 @@ type Answer<R> = ['ack' | 'nack', Pid, R];
 async function startMonitored<P extends Process, R>(
   self: P,
   body: (self: P) => unknown,
-  { timeout = 'infinity', spawn_opt: options = [], ...others }: StartOptions,
+  given: StartOptions,
   link: readonly 'link'[],
 ): Promise<[R | StartError, Reference | undefined]> {
-  if (options.some((option) => option === 'monitor' || option[0] === 'monitor')) {
+  checkSelf(self);
+  checkOptions(given, 'a start', START_OPTIONS);
+  const { timeout = 'infinity', spawn_opt: options = [] } = given;
+  // Before there is a process that somebody would have to end.
+  parseTimeout(timeout);
+  if (
+    parseOptions(options).some(
+      (option) => option === 'monitor' || (isTuple(option) && option[0] === 'monitor'),
+    )
+  )
     throw badarg('monitor is no option of a start');
-  }
-  for (const unknown in others) throw badarg(`${unknown} is no option of a start`);
   const program = programOf(self, body as (child: Process) => unknown, []);
   const [pid, ref] = self.spawn_opt(program, [...link, ...options, 'monitor']) as [Pid, Reference];
   const isAnswer = (message: unknown): message is Answer<R> =>
@@ -184,6 +202,8 @@ function programOf<P extends Process, A extends unknown[]>(
   body: (self: P, ...args: A) => unknown,
   args: A,
 ): (child: P) => Promise<void> {
+  checkSelf(self);
+  checkBody(body);
   const ancestors = (self.dictionary?.get('$ancestors') ?? []) as readonly unknown[];
   const known = list(self.registeredName ?? self.pid, ...ancestors);
   return (child) => {

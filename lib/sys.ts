@@ -5,7 +5,8 @@
  * Every function takes milliseconds (default 5000), and exits its caller with `[reason, ['sys', name, args]]` as
  * gen_server's call does. What the behaviour has taken before comes first; what it does is not interrupted.
  */
-import { ErlangError } from '../actors/errors.js';
+import { badarg, ErlangError } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import type { Process, Timeout } from '../actors/process.js';
 import { isTuple, type List, list } from '../actors/term.js';
 import { call, type ServerRef } from './gen.js';
@@ -24,12 +25,14 @@ export function get_state(self: Process, server: ServerRef, timeout?: Timeout): 
  * Replaces the state by what `change` makes of it, in the process of the behaviour, and answers that. What `change`
  * throws is an error `['callback_failed', ...]` here, and the state stays.
  */
-export function replace_state(
+export async function replace_state(
   self: Process,
   server: ServerRef,
   change: (state: never) => unknown,
   timeout?: Timeout,
 ): Promise<unknown> {
+  if (typeof change !== 'function')
+    throw badarg(`what changes a state is a function, not ${formatShort(change)}`);
   return changeState(self, server, 'replace_state', ['replace_state', change], [change], timeout);
 }
 

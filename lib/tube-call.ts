@@ -1,5 +1,6 @@
 /** Calls of tube_server. */
 import type { Self } from '../ports/self.js';
+import { checkSelf } from './check-self.js';
 import { LING_SUP, TUBE_SUP } from './domain-tree.js';
 import * as gen_server from './gen-server.js';
 import * as supervisor from './supervisor.js';
@@ -12,6 +13,7 @@ export async function callTubeServer<const Q extends gen_server.RequestOf<TubeCa
   self: Self,
   request: Q,
 ): Promise<gen_server.ReplyTo<TubeCall, Q>> {
+  checkSelf(self);
   for (const name of [LING_SUP, TUBE_SUP]) {
     const isMissing = self.whereis(TUBE_SERVER) === 'undefined' && self.whereis(name) !== 'undefined';
     // A supervisor answers when it has started again what has ended.

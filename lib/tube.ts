@@ -27,6 +27,7 @@
  * `tubeRing`). `['ring', 'ling']`: LING's 31 packets of whatever size, as with every LING domain.
  */
 import { badarg } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { Pid, Port } from '../actors/identifiers.js';
 import type { Timeout } from '../actors/process.js';
 import { isTuple, type List } from '../actors/term.js';
@@ -48,6 +49,7 @@ import {
 import type { IoData } from '../ports/iodata.js';
 import type { Self } from '../ports/self.js';
 import { type Domid, isDomid } from '../xen/hypervisor.js';
+import { checkSelf } from './check-self.js';
 import { passOn } from './pass-on.js';
 import { type DataMessage, isData } from './port-messages.js';
 import type { Done, Result } from './result.js';
@@ -135,6 +137,7 @@ export async function can_send(self: Self, tube: Port): Promise<Result<number, '
  * and for what is no packet; those before that are sent.
  */
 export async function send_many(self: Self, tube: Port, packets: readonly IoData[]): Promise<true> {
+  checkSelf(self);
   for (let sent = self.commandMany(tube, packets); sent < packets.length; ) {
     // Suspends the caller, as there is no room.
     await self.port_command(tube, packets[sent++] as IoData);
@@ -145,6 +148,7 @@ export async function send_many(self: Self, tube: Port, packets: readonly IoData
 
 /** As can_send, but answers at once; `['can_send', tube, slots]` comes as a message, at the latest when the tube closes. */
 export function can_send_async(self: Self, tube: Port): Done<'badarg'> {
+  checkSelf(self);
   const answer = orBadarg(() => self.port_control(tube, TUBE_SEND_SLOTS, ''));
   return Buffer.isBuffer(answer) && answer[0] === 0 ? 'ok' : ['error', 'badarg'];
 }
@@ -159,7 +163,9 @@ export async function recv(
   tube: Port,
   timeout: Timeout = 'infinity',
 ): Promise<Result<Buffer, 'timeout' | 'closed' | 'einval' | 'badarg'>> {
-  if (timeout !== 'infinity' && !isTid(timeout)) throw badarg('that is no time');
+  checkSelf(self);
+  if (timeout !== 'infinity' && !isTid(timeout))
+    throw badarg(`the timeout ${formatShort(timeout)} is no time`);
   if (!(tube instanceof Port)) return ['error', 'badarg'];
   if (self.port_info(tube, 'id') === 'undefined') return ['error', 'closed'];
   if (!isTube(self, tube)) return ['error', 'badarg'];
@@ -209,6 +215,7 @@ export async function controlling_process(
   tube: Port,
   owner: Pid,
 ): Promise<Done<'not_owner' | 'closed' | 'badarg'>> {
+  checkSelf(self);
   if (!(tube instanceof Port && owner instanceof Pid)) return ['error', 'badarg'];
   for (let sent = self.sent(tube); sent; sent = self.sent(tube)) await sent;
   const connected = self.port_info(tube, 'connected');
@@ -231,6 +238,7 @@ function isOf(tube: Port): (message: unknown) => boolean {
 }
 
 function isOpen(self: Self, tube: Port): boolean {
+  checkSelf(self);
   return tube instanceof Port && isTube(self, tube);
 }
 
@@ -245,5 +253,5 @@ function orBadarg<T>(ask: () => T): T | undefined {
 }
 
 function isBadarg(error: unknown): boolean {
-  return (error as { reason?: unknown }).reason === 'badarg';
+  return (error as { reason?: unknown } | undefined)?.reason === 'badarg';
 }

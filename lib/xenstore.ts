@@ -7,9 +7,11 @@
  * "r24": r read, w write, b both, n none, then the domain; the first names the owner and everybody's default.
  * `tid` is what transaction() answered. What one process asks for is done in that order.
  */
+import { types } from 'node:util';
 import { type List, list } from '../actors/term.js';
 import type { Self } from '../ports/self.js';
 import type { XenstoreClient } from '../xen/xenstore/client.js';
+import { checkSelf } from './check-self.js';
 import { hypervisorOf } from './domain-runtime.js';
 import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
@@ -17,7 +19,7 @@ import { beginTransaction, endTransaction } from './xenstore-transactions.js';
 
 /** The value as text. */
 export function read(self: Self, key: string, tid?: number): Promise<Result<string>> {
-  if (!isPath(key)) return BADARG;
+  if (!isPath(key) || !isTid(tid)) return badarg();
   return fetch(self, (client) => client.readString(key, tid));
 }
 
@@ -28,46 +30,46 @@ export async function read_integer(self: Self, key: string, tid?: number): Promi
   return /^[+-]?\d+$/.test(result[1]) ? ['ok', Number(result[1])] : ['error', 'not_integer'];
 }
 
-/** Sets the value, a string or an integer; makes the node and its parents where missing. */
+/** Sets the value, text, bytes or an integer; makes the node and its parents where missing. */
 export function write(
   self: Self,
   key: string,
-  value: string | Uint8Array | number,
+  value: string | Uint8Array | number | bigint,
   tid?: number,
 ): Promise<Done> {
-  const isValue = typeof value === 'string' || value instanceof Uint8Array || Number.isInteger(value);
-  if (!isPath(key) || !isValue) return BADARG;
-  return change(self, (client) => client.write(key, typeof value === 'number' ? String(value) : value, tid));
+  const content = contentOf(value);
+  if (!isPath(key) || content === undefined || !isTid(tid)) return badarg();
+  return change(self, (client) => client.write(key, content, tid));
 }
 
 /** The names of the nodes right below. LING calls it list; that is a term here. */
 export function listNodes(self: Self, path: string, tid?: number): Promise<Result<List<string>>> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path) || !isTid(tid)) return badarg();
   return fetch(self, async (client) => list(...(await client.directory(path, tid))));
 }
 export { listNodes as list };
 
 export function mkdir(self: Self, path: string, tid?: number): Promise<Done> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path) || !isTid(tid)) return badarg();
   return change(self, (client) => client.mkdir(path, tid));
 }
 
 /** Removes the node and all below it. */
 function remove(self: Self, path: string, tid?: number): Promise<Done> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path) || !isTid(tid)) return badarg();
   return change(self, (client) => client.rm(path, tid));
 }
 
 export { remove as delete };
 
 export function get_perms(self: Self, path: string, tid?: number): Promise<Result<List<string>>> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path) || !isTid(tid)) return badarg();
   return fetch(self, async (client) => list(...(await client.getPerms(path, tid))));
 }
 
 export function set_perms(self: Self, path: string, perms: readonly string[], tid?: number): Promise<Done> {
   const arePerms = Array.isArray(perms) && perms.every((perm) => typeof perm === 'string');
-  if (!isPath(path) || !arePerms) return BADARG;
+  if (!isPath(path) || !arePerms || !isTid(tid)) return badarg();
   return change(self, (client) => client.setPerms(path, perms, tid));
 }
 
@@ -77,13 +79,13 @@ export function set_perms(self: Self, path: string, perms: readonly string[], ti
  * watched once by each process: `{error, eexist}`.
  */
 export function watch(self: Self, path: string): Promise<Done> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path)) return badarg();
   return gen_server.call(self, WATCHES, ['watch', path], 'infinity') as Promise<Done>;
 }
 
 /** Ends a watch of the caller. Events that were delivered before stay in its mailbox. */
 export function unwatch(self: Self, path: string): Promise<Done> {
-  if (!isPath(path)) return BADARG;
+  if (!isPath(path)) return badarg();
   return gen_server.call(self, WATCHES, ['unwatch', path], 'infinity') as Promise<Done>;
 }
 
@@ -97,10 +99,12 @@ export function transaction(self: Self): Promise<Result<number>> {
 
 /** `{error, eagain}` when somebody else changed what the transaction had touched: begin again. */
 export function commit(self: Self, tid: number): Promise<Done> {
+  if (tid === undefined || !isTid(tid)) return badarg();
   return change(self, (client) => endTransaction(client, tid, true));
 }
 
 export function rollback(self: Self, tid: number): Promise<Done> {
+  if (tid === undefined || !isTid(tid)) return badarg();
   return change(self, (client) => endTransaction(client, tid, false));
 }
 
@@ -112,10 +116,26 @@ export function domid(self: Self): Promise<Result<number>> {
 /** The name of the process that holds the watches of all others. */
 export const WATCHES = 'xenstore';
 
-const BADARG = Promise.resolve<['error', string]>(['error', 'badarg']);
+async function badarg(): Promise<['error', string]> {
+  return ['error', 'badarg'];
+}
 
 function isPath(path: unknown): path is string {
   return typeof path === 'string' && path !== '';
+}
+
+/** What a value is stored as; undefined for what is none. */
+function contentOf(value: unknown): string | Uint8Array | undefined {
+  // String alone would write a large number with an exponent.
+  if (typeof value === 'bigint' || Number.isInteger(value)) return String(BigInt(value as number));
+  return typeof value === 'string' || types.isUint8Array(value) ? value : undefined;
+}
+
+/** Of a transaction; without one there is none. */
+function isTid(tid: unknown): boolean {
+  return (
+    tid === undefined || (Number.isInteger(tid) && (tid as number) >= 0 && (tid as number) <= 0xffff_ffff)
+  );
 }
 
 async function change(self: Self, body: (client: XenstoreClient) => Promise<void>): Promise<Done> {
@@ -124,6 +144,7 @@ async function change(self: Self, body: (client: XenstoreClient) => Promise<void
 }
 
 async function fetch<T>(self: Self, body: (client: XenstoreClient) => Promise<T>): Promise<Result<T>> {
+  checkSelf(self);
   // The process waits in a promise of its own, so that it can be killed while lingd works.
   const suspension = self.suspend<Result<T>>();
   body(hypervisorOf(self).xenstore).then(

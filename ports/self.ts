@@ -1,4 +1,5 @@
 import { badarg, ErlangError } from '../actors/errors.js';
+import { formatShort } from '../actors/format.js';
 import { type AnyMessage, Pid, Port, type Reference } from '../actors/identifiers.js';
 import { parseFlags } from '../actors/options.js';
 import { Process } from '../actors/process.js';
@@ -107,6 +108,9 @@ export class Self<M = AnyMessage> extends Process<M> {
    */
   commandMany(port: Port | string, data: readonly IoData[], from = 0): number {
     const found = this.findPort(port);
+    if (!Array.isArray(data)) throw badarg(`the packets have to be an array, not ${formatShort(data)}`);
+    if (!Number.isSafeInteger(from) || from < 0)
+      throw badarg(`${formatShort(from)} is no place in the packets`);
     if (found.busy.holdsUp) return 0;
     const through = found.commandMany(data, from, this.pid);
     this.ensureAlive();
@@ -165,7 +169,7 @@ export class Self<M = AnyMessage> extends Process<M> {
     const found = this.findPort(port);
     return this.inOrder(found, () => {
       if (!(owner instanceof Pid) || owner.receiver === undefined)
-        throw badarg('the new owner is no living process');
+        throw badarg(`the new owner ${formatShort(owner)} is no living process`);
       found.connect(owner);
     });
   }
@@ -189,7 +193,7 @@ export class Self<M = AnyMessage> extends Process<M> {
   port_info(port: Port | string, item?: string): 'undefined' | List<PortInfo> | [string, unknown];
   port_info(port: Port | string, item?: string): unknown {
     this.ensureAlive();
-    if (!(port instanceof Port) && typeof port !== 'string') throw badarg('that is no port');
+    if (!(port instanceof Port) && typeof port !== 'string') throw badarg(`${formatShort(port)} is no port`);
     const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
     return portInfo(id instanceof Port ? this.runtime.openPorts.get(id) : undefined, item);
   }
@@ -227,8 +231,8 @@ export class Self<M = AnyMessage> extends Process<M> {
     const former = runtime.systemMonitor;
     if (setting.length > 0) {
       const isOn = parseFlags(options, ['busy_port']).length > 0;
-      if (monitor !== 'undefined' && monitor?.receiver === undefined)
-        throw badarg('that is no living process');
+      if (monitor !== 'undefined' && !(monitor instanceof Pid && monitor.receiver !== undefined))
+        throw badarg(`${formatShort(monitor)} is no living process`);
       runtime.systemMonitor = isOn && monitor instanceof Pid ? monitor : undefined;
     }
     return former?.receiver === undefined ? 'undefined' : [former, list('busy_port')];
@@ -266,7 +270,9 @@ export class Self<M = AnyMessage> extends Process<M> {
     this.ensureAlive();
     const id = typeof port === 'string' ? this.runtime.whereis(port) : port;
     if (!(id instanceof Port))
-      throw badarg(typeof port === 'string' ? `no port is registered as ${port}` : 'that is no port');
+      throw badarg(
+        typeof port === 'string' ? `no port is registered as ${port}` : `${formatShort(port)} is no port`,
+      );
     const { receiver } = id;
     if (receiver instanceof PortObject) return receiver;
     const flushing = state === undefined ? undefined : this.runtime.openPorts.get(id);
@@ -303,7 +309,7 @@ export type Bytes = Buffer | List<number>;
 
 function checkOperation(operation: unknown): void {
   if (typeof operation !== 'number' || operation >>> 0 !== operation) {
-    throw badarg('the operation has to be an integer from 0 to 2^32 - 1');
+    throw badarg(`the operation has to be an integer from 0 to 2^32 - 1, not ${formatShort(operation)}`);
   }
 }
 

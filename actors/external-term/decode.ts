@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Pid, Port, Reference } from '../identifiers.js';
 import { Float, toList } from '../term.js';
 import { readAtom } from './atoms.js';
@@ -18,7 +19,7 @@ import * as tag from './tags.js';
  * proportion to their number; compressed terms may inflate to 16 MiB (Erlang manual, erlang:binary_to_term/1).
  */
 export function binary_to_term(binary: Uint8Array): unknown {
-  if (!(binary instanceof Uint8Array)) throw malformed('not a binary', 0);
+  if (!types.isUint8Array(binary)) throw malformed('not a binary', 0);
   const bytes = Buffer.isBuffer(binary) ? binary : viewOf(binary);
   if (bytes[0] !== tag.VERSION) throw malformed(`does not begin with ${tag.VERSION}`, 0);
   if (bytes[1] === tag.COMPRESSED) return new Decoder(inflate(bytes), 0).whole();

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ErlangError } from '../errors.js';
 import { Pid, Port, Reference } from '../identifiers.js';
 import { findRuntime } from '../runtime.js';
@@ -85,9 +86,9 @@ class Encoder extends ByteWriter {
       // The empty list holds nothing, as an atom.
       if (isList(term)) this.list(term, term.length === 0 ? depth : deeper(depth));
       else this.tuple(term, deeper(depth));
-    } else if (term instanceof Uint8Array) this.binary(term);
+    } else if (term instanceof Uint8Array && ArrayBuffer.isView(term)) this.binary(term);
     else if (term instanceof Pid) this.pid(term);
-    else if (term instanceof Map) this.map(term, deeper(depth));
+    else if (term instanceof Map && types.isMap(term)) this.map(term, deeper(depth));
     else if (term instanceof Float) this.float(term.value);
     else if (term instanceof Reference) this.reference(term);
     else if (term instanceof Port) this.port(term);

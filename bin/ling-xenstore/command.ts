@@ -5,10 +5,7 @@ import { type StoreOptions, withStore } from '../cli/store.js';
 
 /** A command that Xen's tools have too: `-s`, which has lost its meaning, is taken there as well. */
 export function xenCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .addOption(new Option('-s').hideHelp())
-    .showHelpAfterError();
+  return new Command(name).description(description).addOption(new Option('-s').hideHelp());
 }
 
 /** `--json`, of the commands that have it. */

@@ -21,8 +21,7 @@ export function tubesCommand(): Command {
   const command = new Command('tubes')
     .description('print all tubes between the domains of a lingd, one a line')
     .option(...JSON_OPTION)
-    .option('--follow', 'print them again when something has changed, also each second')
-    .showHelpAfterError();
+    .option('--follow', 'print them again when something has changed, also each second');
   return does(command, tubes);
 }
 

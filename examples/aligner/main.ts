@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { boot, type Domain } from '../../lib/index.js';
+import { boot, type Domain, RunDirectoryError } from '../../lib/index.js';
 import { CleanUp } from './clean-up.js';
 import { Crew } from './crew.js';
 import { InputError, OutputError } from './errors.js';
@@ -55,6 +55,8 @@ class Signals {
 void main(process.argv.slice(2)).then((status) => process.exit(status));
 
 async function main(args: readonly string[]): Promise<number> {
+  // Nobody has to read what this prints; the result is in a file.
+  process.stdout.on('error', () => {});
   const cleanUp = new CleanUp();
   try {
     const options = parseOptions(args);
@@ -165,6 +167,6 @@ function explain(error: unknown): string {
 }
 
 function statusOf(error: unknown): number {
-  if (error instanceof InputError || error instanceof UsageError) return 2;
+  if ([InputError, UsageError, RunDirectoryError].some((Misuse) => error instanceof Misuse)) return 2;
   return error instanceof Interrupted ? 128 + os.constants.signals[error.signal] : 1;
 }

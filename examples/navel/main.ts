@@ -6,8 +6,15 @@ import * as navel from './navel.js';
 
 const CALLS = 5000;
 
-const [role, domid] = process.argv.slice(2);
-void (role === 'pong' ? pong(Number(domid)) : ping());
+const [role, domid = '', ...others] = process.argv.slice(2);
+if (role !== undefined && !(role === 'pong' && /^\d+$/.test(domid) && others.length === 0)) {
+  console.error(`navel: expected no argument, or pong and a domid, not '${process.argv.slice(2).join(' ')}'`);
+  process.exit(2);
+}
+(role === 'pong' ? pong(Number(domid)) : ping()).catch((error: Error) => {
+  console.error(`navel: ${error.message}`);
+  process.exit(1);
+});
 
 async function ping(): Promise<void> {
   const domain = await boot({ name: 'ping' });

@@ -1,5 +1,6 @@
 /** Internet addresses as Erlang has them, and as the operating system is told them. */
 import net from 'node:net';
+import { types } from 'node:util';
 import { isTuple } from '../../actors/term.js';
 
 export type Ip4 = readonly [number, number, number, number];
@@ -19,7 +20,7 @@ export function isIp6(term: unknown): term is Ip6 {
 
 export function isLocal(term: unknown): term is LocalAddress {
   if (!isTuple(term) || term.length !== 2 || term[0] !== 'local') return false;
-  return typeof term[1] === 'string' || term[1] instanceof Uint8Array;
+  return typeof term[1] === 'string' || types.isUint8Array(term[1]);
 }
 
 export function isPortNumber(term: unknown): term is number {

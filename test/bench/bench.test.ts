@@ -199,6 +199,6 @@ test.each([
   ['xenstore', ['--only', 'nonsense'], 'requests, watches, transactions, nodes, listing, commands'],
 ])('%s: %j is refused', async (main, args, reason) => {
   const { status, stderr } = await run(process.execPath, [path.resolve(`dist/bench/${main}.js`), ...args]);
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(stderr).toContain(reason);
 });

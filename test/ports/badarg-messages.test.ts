@@ -61,7 +61,7 @@ const CALLS: [why: string, call: (self: Self, port: Port) => unknown, message: s
     (self, port) => self.port_info(port, 'colour'),
     "port_info has no item 'colour' of driver plain",
   ],
-  ['a port', (self) => self.port_info(7 as never), 'that is no port'],
+  ['a port', (self) => self.port_info(7 as never), '7 is no port'],
   ['control', (self, port) => self.port_control(port, 1, ''), 'driver plain has no callback control'],
   ['call', (self, port) => self.port_call(port, 1, ''), 'driver plain has no callback call'],
 ];

@@ -12,6 +12,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** In milliseconds. */
   readonly patience?: number;
+  /** As another user, which only root can be. */
+  readonly uid?: number;
   /** Of what it prints, where that is no UTF-8. */
   readonly encoding?: BufferEncoding;
 }
@@ -21,13 +23,13 @@ interface RunOptions {
  * printed; so is a program that cannot be started.
  */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { cwd, env, patience = 20_000, encoding = 'utf8' } = options;
+  const { cwd, env, patience = 20_000, uid, encoding = 'utf8' } = options;
   return new Promise((resolve, reject) => {
     const limits = { timeout: patience, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 } as const;
     const child = execFile(
       file,
       args,
-      { cwd, env: { ...process.env, ...env }, encoding, ...limits },
+      { cwd, uid, gid: uid, env: { ...process.env, ...env }, encoding, ...limits },
       (error, ...printed) => {
         const [stdout, stderr] = printed;
         if (error?.killed) {

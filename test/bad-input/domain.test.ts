@@ -1,0 +1,4 @@
+import { domainRows } from './domain-rows';
+import { describeRows } from './play';
+
+describeRows(domainRows);

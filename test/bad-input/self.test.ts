@@ -1,0 +1,4 @@
+import { describeRows } from './play';
+import { SELF_ROWS } from './self-rows';
+
+describeRows(() => SELF_ROWS);
