@@ -112,8 +112,12 @@ class Text {
   }
 }
 
+/** Of a binary of more bytes only the first few are shown: to look through all takes time, and is nothing to read. */
+const MOST_BYTES = 10_000;
+
 function binary(bytes: Uint8Array): string {
   if (bytes.length === 0) return '<<>>';
+  if (bytes.length > MOST_BYTES) return inspect(bytes);
   try {
     const text = UTF8.decode(bytes);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is not text
