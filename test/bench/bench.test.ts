@@ -115,7 +115,12 @@ describeQuestion('main', 'offered', (asked) => {
   test.each(['64 B, 0.5 Mpps', '64 B, 0.5 Mpps, blocked'])(
     '%s: who is asked; what was dropped is what was offered and not delivered',
     (subject) => {
-      expect(whoIsAskedFor(asked(), subject)).toEqual([...STREAMS, ...VETH]);
+      expect(whoIsAskedFor(asked(), subject)).toEqual([
+        'tube',
+        'tube of 1 MiB',
+        ...STREAMS.slice(1),
+        ...VETH,
+      ]);
       for (const { samples } of asked().report.questions[0]!.results) {
         const { delivered, dropped, share } = samples[0]!;
         expect(delivered).toBeGreaterThan(0);

@@ -52,9 +52,7 @@ const OF_VICTIM = 1_000_002;
  * is the victim of somebody else.
  */
 export class Street {
-  readonly box = new Box();
-  lingd!: ChildProcess;
-  tool!: XenstoreClient;
+  readonly tool: XenstoreClient;
   readonly victim: Neighbour;
   readonly #one: Neighbour;
   readonly #other: Neighbour;
@@ -62,16 +60,20 @@ export class Street {
   #held: string[][] = [];
   #nodes: string[][] = [];
 
-  private constructor() {
+  private constructor(
+    readonly box: Box,
+    readonly lingd: ChildProcess,
+  ) {
+    this.tool = box.client('socket');
     [this.victim, this.#one, this.#other] = ['victim', 'one', 'other'].map(
       (name) => new Neighbour(this.box, name),
     ) as [Neighbour, Neighbour, Neighbour];
   }
 
   static async build(...lingdOptions: string[]): Promise<Street> {
-    const street = new Street();
-    street.lingd = await street.box.lingd('--log-level', 'error', ...lingdOptions);
-    street.tool = street.box.client('socket');
+    const box = new Box();
+    // Before there is a domain, which would start one of its own.
+    const street = new Street(box, await box.lingd('--log-level', 'error', ...lingdOptions));
     await Promise.all(street.#all.map((each) => each.moveIn()));
     const { victim } = street;
     expect(await street.#one.open(street.#other.domid, OF_OTHERS, 2 ** 17)).toBe('ok');
@@ -148,11 +150,21 @@ export class Street {
     return Promise.all(
       sides.map(async (side) => {
         const peers = (await this.tool.directory(side)).map(async (peer) =>
-          (await this.tool.directory(`${side}/${peer}`)).map((tid) => `${side}/${peer}/${tid}`),
+          (await this.#directory(`${side}/${peer}`)).map((tid) => `${side}/${peer}/${tid}`),
         );
         return (await Promise.all(peers)).flat();
       }),
     );
+  }
+
+  /** Nothing in one that has gone meanwhile. */
+  async #directory(path: string): Promise<readonly string[]> {
+    try {
+      return await this.tool.directory(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return [];
+    }
   }
 }
 

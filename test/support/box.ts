@@ -51,7 +51,9 @@ export class Box {
   /** A lingd in the foreground, that is listening. */
   async lingd(...args: string[]): Promise<ChildProcess> {
     const child = spawn(process.execPath, [LINGD, '--foreground', '--rundir', this.rundir, ...args]);
-    await once(child.stdout, 'data');
+    const said = once(child.stdout, 'data').then(() => true);
+    if (!(await Promise.race([said, once(child, 'exit').then(() => false)])))
+      throw new Error('lingd has ended at once');
     return child;
   }
 
