@@ -190,7 +190,6 @@ describe.each(ROLES)('kill -9 of the %s', (role) => {
         survivor.domid,
       );
       const end = await join(victim);
-      const [, peer] = end.self.port_info(end.tube, 'peer') as [string, number];
       expect(await victim.hear()).toBe('open');
       await eventually(() => end.got.length > 0, true);
       const close = (): Promise<unknown> => survivor.run((self) => tube.close(self, end.tube));
@@ -202,8 +201,6 @@ describe.each(ROLES)('kill -9 of the %s', (role) => {
         kill(victim.pid, 'SIGSTOP');
         expect(await close()).toBe('ok');
         await victim.kill();
-        // The directory of all tubes with one who lived when the last was closed is not removed.
-        if (role === 'acceptor') await survivor.run((self) => xenstore.delete(self, `data/nock/${peer}`));
       }
       await over(end);
     },

@@ -62,12 +62,15 @@ function nodes(client: XenstoreClient): Promise<string[]> {
   });
 }
 
-/** The directory of all tubes with a peer stays as long as that lives. */
+/**
+ * The directory of all tubes with a peer stays as long as that lives; the opener's also where it has ended after the last of
+ * them, which docs/robustness.md says.
+ */
 function withoutPeers(paths: readonly string[]): string[] {
   const all = new Set(paths);
   return paths.filter((each) => {
-    const [, peer] = /\/(?:tip|nock)\/(\d+)$/.exec(each) ?? [];
-    return peer === undefined || !all.has(`/local/domain/${peer}`);
+    const [, side, peer] = /\/(tip|nock)\/(\d+)$/.exec(each) ?? [];
+    return side === undefined || (side === 'tip' && !all.has(`/local/domain/${peer}`));
   });
 }
 
