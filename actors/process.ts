@@ -126,12 +126,14 @@ export class Process<M = AnyMessage> extends Timed {
   receive<O extends ReceiveOptions | undefined = undefined>(options?: O): Answer<Received<M>, O>;
   receive(guard?: ((message: never) => boolean) | ReceiveOptions, options?: ReceiveOptions): unknown {
     if (typeof guard === 'object') {
+      this.ensureAlive();
       checkReceiveOptions(guard);
       return this.next(undefined, guard.after, guard.since);
     }
     if (guard !== undefined && typeof guard !== 'function')
       throw badarg(`a guard of receive is a function, not ${formatShort(guard)}`);
     if (options === undefined) return this.next(guard as (message: unknown) => boolean, undefined);
+    this.ensureAlive();
     checkReceiveOptions(options);
     return this.next(guard as (message: unknown) => boolean, options.after, options.since);
   }
