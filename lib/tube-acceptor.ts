@@ -14,6 +14,7 @@ import {
 } from '../xen/tube-handshake.js';
 import * as gen_server from './gen-server.js';
 import { type Caller, encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import { forgetInviter } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
 
 /** From the server: hand the tube to this caller of accept. */
@@ -55,8 +56,9 @@ class Acceptor extends Keeper {
     return { type: 'ACCEPTED' };
   }
 
-  protected leftovers(): string[] {
-    return this.#greeted ? [this.own] : [];
+  protected async removeOwn(): Promise<void> {
+    if (this.#greeted) await xenstore.delete(this.self, this.own);
+    await forgetInviter(this.self, this.options.peer, this.own);
   }
 
   async #greet(): Promise<HandshakeEvent | undefined> {
@@ -94,11 +96,12 @@ class Acceptor extends Keeper {
     const port = this.port as Port;
     const caller = this.#accepted as Caller;
     this.#accepted = undefined;
-    if (!self.is_process_alive(caller.from[0])) return { type: 'NOBODY_THERE' };
     // An opener that has given up is no tube, even if its word of that is still on the way.
     const peer = await this.peerEvent();
     if (peer === undefined) return this.fail('econnreset');
     if (peer.type !== 'PEER_CONNECTED') return peer;
+    // In the same turn in which it is given the port.
+    if (!self.is_process_alive(caller.from[0])) return { type: 'NOBODY_THERE' };
     this.give(port, caller);
     const connected = await this.setState(CONNECTED);
     if (connected !== 'ok') return this.fail(connected[1]);

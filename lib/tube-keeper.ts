@@ -23,7 +23,6 @@ import {
 import { isDisconnection } from './disconnection.js';
 import type { From } from './gen-server.js';
 import type { Done, Result } from './result.js';
-import { forgetPeer } from './tube-residue.js';
 import * as xenstore from './xenstore.js';
 
 export interface TubeOptions {
@@ -82,8 +81,8 @@ export abstract class Keeper {
   protected abstract act(action: HandshakeAction): Promise<HandshakeEvent | undefined>;
   /** A message that only this side knows. */
   protected abstract understand(message: unknown): HandshakeEvent | undefined;
-  /** What this side has to remove at the end: its own directory, and nothing else that the peer will. */
-  protected abstract leftovers(): string[];
+  /** Removes what this side has to at the end: its own directory, and nothing else that the peer will. */
+  protected abstract removeOwn(): Promise<void>;
   /** The tube is gone on this side, and the directory with it: for whoever is still to be told why. */
   over(_reason: string): void {}
 
@@ -168,14 +167,19 @@ export abstract class Keeper {
   async #cleanUp(): Promise<void> {
     const { self } = this;
     const outcome = this.#state.value;
+    const wasThere = outcome === 'closed';
+    // Where the peer may be about to map the pages: one that finds them gone finds that this side is gone.
+    const removed = wasThere ? undefined : this.removeOwn();
+    // Killed by now, this process is told so by what comes next.
+    removed?.catch(() => {});
     if (this.port && this.isOpen(this.port)) {
       if (this.#told) self.exit(this.port, this.#told.reason);
       // With the peer gone it ends by itself, as soon as its owner has wanted all that was sent.
       else if (this.received === undefined) self.port_close(this.port);
     }
+    await removed;
     await xenstore.unwatch(self, this.theirs);
-    for (const directory of this.leftovers()) await xenstore.delete(self, directory);
-    await forgetPeer(self, this.options.peer, this.own);
+    if (wasThere) await this.removeOwn();
     this.over(this.failure ?? (outcome === 'timedOut' ? 'timeout' : 'closed'));
   }
 

@@ -15,6 +15,7 @@ import { hypervisorOf } from './domain-runtime.js';
 import * as gen_server from './gen-server.js';
 import type { Done, Result } from './result.js';
 import { type Caller, encode, Keeper, type TubeOptions } from './tube-keeper.js';
+import { makeNock, removeNock } from './tube-nocks.js';
 import * as xenstore from './xenstore.js';
 
 /** Runs the side that opens; the caller gets its answer from here. */
@@ -46,6 +47,7 @@ class Opener extends Keeper {
   #watching = false;
   /** The tip that this side has made; from the peer's first word on it is the peer's. */
   #invited = false;
+  /** It may have a nock. */
   #announced = false;
 
   constructor(self: Self, options: TubeOptions, caller: Caller) {
@@ -73,9 +75,10 @@ class Opener extends Keeper {
     return { type: 'ABANDONED' };
   }
 
-  protected leftovers(): string[] {
-    const { nock, tip } = this.keys;
-    return [...(this.#announced ? [nock] : []), ...(this.#invited && !this.peerSeen ? [tip] : [])];
+  protected async removeOwn(): Promise<void> {
+    const { peer, tid } = this.options;
+    if (this.#announced) await removeNock(this.self, peer, tid);
+    if (this.#invited && !this.peerSeen) await xenstore.delete(this.self, this.keys.tip);
   }
 
   override over(reason: string): void {
@@ -112,9 +115,9 @@ class Opener extends Keeper {
     // Whatever was seen of the last tube of this name.
     this.peerSeen = false;
     // Made before the transaction, which would meet those of all other tubes to the same peer in their directory.
-    const own = await xenstore.mkdir(self, nock);
-    if (own !== 'ok') return this.fail(own[1]);
     this.#announced = true;
+    const own = await makeNock(self, this.options.peer, this.options.tid);
+    if (own !== 'ok') return this.fail(own[1]);
     const announced = await this.writeTogether(nock, {
       [`${nock}/tip`]: tip,
       ...(this.options.ring !== 'ling' && { [`${nock}/ring`]: this.options.ring }),

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Self } from '../ports/self.js';
 import type { Domid } from '../xen/hypervisor.js';
 import { MOST_TID, NOCK, TIP, tubeKeys } from '../xen/tube-handshake.js';
+import { removeNock } from './tube-nocks.js';
 import * as xenstore from './xenstore.js';
 
 /** One side of a tube, by the names that both have for it. */
@@ -14,21 +15,23 @@ export interface TubeName {
 
 /** Removes what this side of a tube that has no keeper has made, and nothing that the peer will. */
 export async function removeResidue(self: Self, me: Domid, { side, peer, tid }: TubeName): Promise<void> {
-  const { nock, tip } = side === 'opener' ? tubeKeys(me, peer, tid) : tubeKeys(peer, me, tid);
+  const { tip } = side === 'opener' ? tubeKeys(me, peer, tid) : tubeKeys(peer, me, tid);
   // The acceptor writes that first of all: before, its directory is the opener's invitation.
   const isGreeted = (await xenstore.read(self, `${tip}/state`))[0] === 'ok';
   if (side === 'opener') {
-    await xenstore.delete(self, nock);
+    await removeNock(self, peer, tid);
     if (!isGreeted) await xenstore.delete(self, tip);
-  } else if (isGreeted) await xenstore.delete(self, tip);
-  await forgetPeer(self, peer, side === 'opener' ? nock : tip);
+    return;
+  }
+  if (isGreeted) await xenstore.delete(self, tip);
+  await forgetInviter(self, peer, tip);
 }
 
-/** Removes the directory of all tubes with a peer, where that is gone; `own` is the directory of one of them. */
-export async function forgetPeer(self: Self, peer: Domid, own: string): Promise<void> {
-  // A living peer may be about to make the next tube there, and what it watches must not change twice.
+/** Removes the directory of all tubes that a peer opens, where that is gone; `tip` is the directory of one of them. */
+export async function forgetInviter(self: Self, peer: Domid, tip: string): Promise<void> {
+  // A living peer may be about to make the next tube there.
   const [, reason] = await xenstore.read(self, `/local/domain/${peer}/domid`);
-  if (reason === 'enoent') await xenstore.delete(self, path.dirname(own));
+  if (reason === 'enoent') await xenstore.delete(self, path.dirname(tip));
 }
 
 /** Every tube that either side of this domain has a directory for. */

@@ -15,6 +15,7 @@ import type { Behaviour, From, NoReply } from './gen-server.js';
 import * as gen_server from './gen-server.js';
 import { type Done, ok, type Result } from './result.js';
 import { type Accepted, keepAcceptor } from './tube-acceptor.js';
+import { Invitations } from './tube-invitations.js';
 import type { Caller, CloseRequest, TubeOptions } from './tube-keeper.js';
 import { startKeeper } from './tube-keepers.js';
 import { keepOpener } from './tube-opener.js';
@@ -67,17 +68,14 @@ interface State {
   /** By side, peer and tid: see keyOf. */
   readonly tubes: Map<string, Tube>;
   readonly keepers: Map<Pid, Tube>;
-  /** Keepers of accepted tubes that nobody has asked for yet, and processes that wait in accept; never both. */
-  readonly pending: Pid[];
+  /** Some of them may be pending, or processes wait in accept; never both. */
+  readonly invitations: Invitations<Pid>;
   readonly accepting: { caller: Caller; monitor: Reference }[];
   /** Whether lingd is there: without it nobody can be invited. */
   connected: boolean;
 }
 
 const DISCONNECTED = 'disconnected';
-
-/** A peer that sends invitations without end gets no more than this many at a time. */
-const MOST_TUBES = 16_384;
 
 export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Self> = {
   async init({ timeout, ring }, self) {
@@ -90,7 +88,7 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       ring,
       tubes: new Map(),
       keepers: new Map(),
-      pending: [],
+      invitations: new Invitations<Pid>(),
       accepting: [],
       connected,
     };
@@ -126,11 +124,15 @@ export const tubeServer: Behaviour<State, TubeCall, never, TubeServerOptions, Se
       else if (subject === TIP) await inviteAll(self, state);
     } else if (kind === 'port') setPort(state, subject as Pid, detail as Port);
     else if (kind === 'pending') {
-      state.pending.push(subject as Pid);
+      const tube = state.keepers.get(subject as Pid);
+      if (tube) state.invitations.addPending(tube.name.peer, subject as Pid);
       matchAccepting(self, state);
     } else if (kind === 'served') {
       const tube = state.keepers.get(subject as Pid);
-      if (tube) tube.promised = undefined;
+      if (tube) {
+        tube.promised = undefined;
+        await endInvitation(self, state, tube);
+      }
     } else if (kind === 'DOWN') {
       const [, , , pid, reason] = message;
       const tube = state.keepers.get(pid as Pid);
@@ -207,11 +209,17 @@ function close(
 }
 
 async function invite(self: Self, state: State, peer: Domid, tid: number): Promise<void> {
-  if (state.tubes.size >= MOST_TUBES) return;
   const name: TubeName = { side: 'acceptor', peer, tid };
   const tube = state.tubes.get(keyOf(name));
   if (tube) tube.invitedAgain = true;
-  else await startTube(self, state, name);
+  else if (state.invitations.begin(peer, tid)) await startTube(self, state, name);
+}
+
+/** A process has accepted it, or it is over; the next one of this peer may begin. */
+async function endInvitation(self: Self, state: State, { name }: Tube): Promise<void> {
+  if (name.side === 'opener') return;
+  const next = state.invitations.end(name.peer, name.tid);
+  if (next !== undefined) await invite(self, state, name.peer, next);
 }
 
 /** The watch is new, or lingd is: those who have invited before there was anybody to see it, or to tell of it. */
@@ -261,8 +269,7 @@ function setPort(state: State, keeper: Pid, port: Port): void {
 async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknown): Promise<void> {
   const keeper = tube.keeper as Pid;
   state.keepers.delete(keeper);
-  const pending = state.pending.indexOf(keeper);
-  if (pending !== -1) state.pending.splice(pending, 1);
+  state.invitations.removePending(tube.name.peer, keeper);
   if (tube.promised) {
     state.accepting.unshift({
       caller: tube.promised,
@@ -280,6 +287,7 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
 
   const { side, peer, tid } = tube.name;
   state.tubes.delete(keyOf(tube.name));
+  await endInvitation(self, state, tube);
   // Asked when it was ending already, it may have left the port to whoever receives its last packets.
   if (tube.closers.length > 0 && tube.port && self.port_info(tube.port, 'id') !== 'undefined')
     self.port_close(tube.port);
@@ -292,11 +300,11 @@ async function onKeeperExit(self: Self, state: State, tube: Tube, reason: unknow
 }
 
 function matchAccepting(self: Self, state: State): void {
-  while (state.pending.length > 0) {
-    const next = state.accepting.shift();
-    if (!next) return;
+  while (state.accepting.length > 0) {
+    const keeper = state.invitations.takePending();
+    if (!keeper) return;
+    const next = state.accepting.shift() as State['accepting'][number];
     self.demonitor(next.monitor, ['flush']);
-    const keeper = state.pending.shift() as Pid;
     const tube = state.keepers.get(keeper);
     // It may be about to end, and not see this any more.
     if (tube) tube.promised = next.caller;

@@ -20,7 +20,7 @@
  *   A number: that many packets (added to those that were left), then passive, which `['tube_passive', tube]` says.
  * - `['spin', microseconds]`, 0 to 1000: how long to look for packets before going to sleep. Waking up takes tens of
  *   microseconds; looking takes a core. Default 0: only where it has been worth it (an answer, a ring that was half full), for
- *   at most 50 or 100 microseconds.
+ *   at most 50 or 100 microseconds; with LING's rings 100.
  *
  * Only when it is opened: `['ring', bytes]`, how much each direction holds, a power of two from 131072 (the default) to
  * 8388608, of which each packet takes its own bytes and 4 to 11 more; the other side may make it smaller (its boot option

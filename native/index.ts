@@ -73,8 +73,6 @@ export interface TubeEnd {
   write(bytes: Uint8Array, size?: number): number;
   /** Wakes the peer if anything has been written that it was not told of, and it sleeps. */
   flush(): void;
-  /** The peer is gone: it is not woken any more, which it could make wait for ever. */
-  mute(): void;
   /** How many packets can be written now, whatever their sizes, or BROKEN. */
   freeSlots(): number;
   /** Whether what finds no room is lost; if it is, the peer is told when there is little left. At first it is. */
@@ -129,14 +127,14 @@ interface Native {
   Reactor: new (onReady: (tokens: number[]) => void) => Reactor;
   /**
    * With rings of so many bytes each, a power of two from {@link LEAST_RING} to {@link MOST_RING}: native/packed_layout.h; the
-   * four descriptors are [kick, wait] for this thread, then for its relief. With 0, as LING lays out a tube: [kick, wait]
-   * of the ring this side writes, then of the one it reads. They and the pages are taken over.
+   * two doorbells are for this thread and for its relief. With 0, as LING lays out a tube: for the ring this side writes, and for
+   * the one it reads. They and the pages are taken over.
    */
   TubeEnd: new (
     reactor: Reactor,
     side: Side,
     pages: SharedPages,
-    doorbells: readonly [number, number, number, number],
+    doorbells: readonly [number, number],
     ringSize: number,
   ) => TubeEnd;
   /**
@@ -160,7 +158,8 @@ interface Native {
   writePackedGrefs(pages: SharedPages, ringSize: number, grefs: readonly number[]): void;
   /** Memory for received packets from a pool, to which it returns when nothing refers to it any more. */
   newSlab(): ArrayBuffer;
-  createEventFd(): number;
+  /** The two ends of a doorbell: see native/os.h. */
+  createDoorbell(): [one: number, other: number];
   listenUnix(path: string): number;
   connectUnix(path: string): number;
   /**
@@ -176,6 +175,8 @@ interface Native {
    * has the socket now.
    */
   peerCredentials(socket: number): Credentials;
+  /** A descriptor that can be read when that OS process has ended (pidfd_open). Throws ESRCH for one that is not there any more. */
+  openProcess(pid: number): number;
   /** How many bytes the kernel took (0: no room now); the descriptors travel with the first byte, as duplicates. */
   sendWithFds(socket: number, bytes: Uint8Array, fds: readonly number[]): number;
   /**
@@ -202,6 +203,8 @@ interface Native {
    */
   startProgram(program: ProgramToStart): number;
   closeFd(fd: number): void;
+  /** Closes a connected socket that nobody else has, whatever the other side has left in it: see drain in native/os.h. */
+  closeConnection(socket: number): void;
   /** Lets another thread that waits for this core run first. */
   yieldCore(): void;
   /** Locks a directory until the descriptor is closed, by whatever end of the OS process; -1 if another one holds it. */
@@ -266,12 +269,13 @@ export const {
   readPackedGrefs,
   writePackedGrefs,
   newSlab,
-  createEventFd,
+  createDoorbell,
   listenUnix,
   connectUnix,
   adoptListener,
   acceptUnix,
   peerCredentials,
+  openProcess,
   sendWithFds,
   receiveWithFds,
   sendDatagram,
@@ -281,6 +285,7 @@ export const {
   setNonBlocking,
   startProgram,
   closeFd,
+  closeConnection,
   yieldCore,
   lockDirectory,
   openLocks,

@@ -23,16 +23,16 @@ const SharedPages& checkSize(const SharedPages& pages) {
 
 }  // namespace
 
-LingTube::LingTube(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving)
+LingTube::LingTube(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Fd sending, Fd receiving)
     : reactor_(std::move(reactor)),
       pages_(std::move(pages)),
       sending_(std::move(sending)),
       receiving_(std::move(receiving)),
       writer_(ringOf(checkSize(pages_), side == Side::OPENER), buffersOf(pages_, side == Side::OPENER)),
       reader_(ringOf(pages_, side == Side::ACCEPTOR), buffersOf(pages_, side == Side::ACCEPTOR)) {
-  packetsToken_ = reactor_->add(receiving_.wait.get(), WatchOf::DOORBELL);
+  packetsToken_ = reactor_->add(receiving_.get(), WatchOf::DOORBELL);
   try {
-    roomToken_ = reactor_->add(sending_.wait.get(), WatchOf::DOORBELL);
+    roomToken_ = reactor_->add(sending_.get(), WatchOf::DOORBELL);
   } catch (...) {
     reactor_->remove(packetsToken_);
     throw;
@@ -43,6 +43,7 @@ void LingTube::close() {
   flush();
   reactor_->remove(packetsToken_);
   reactor_->remove(roomToken_);
+  for (const Fd* doorbell : {&sending_, &receiving_}) drain(doorbell->get());
 }
 
 int LingTube::write(const uint8_t* data, uint32_t len) {
@@ -59,11 +60,11 @@ int LingTube::write(const uint8_t* data, uint32_t len) {
 }
 
 void LingTube::flush() {
-  if (unannounced_ == 0 || muted_) return;
+  if (unannounced_ == 0) return;
   unannounced_ = 0;
   // A reader that arms its doorbell too late to hear this looks at the ring after that, and sees the packets.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  ring(sending_.kick.get());
+  ring(sending_.get());
 }
 
 int LingTube::read(uint8_t* out, size_t room, Place* places, int most) {
@@ -82,7 +83,7 @@ int LingTube::read(uint8_t* out, size_t room, Place* places, int most) {
   }
   counters_.receivedPackets += taken;
   wasPressed_ = wasPressed_ || taken > static_cast<int>(RING_SLOTS / 2);
-  if (taken > 0 && !muted_) ring(receiving_.kick.get());
+  if (taken > 0) ring(receiving_.get());
   return taken;
 }
 

@@ -14,7 +14,7 @@ namespace ling {
 class LingTube final : public TubeEnd {
  public:
   // `sending` belongs to the ring this side writes, `receiving` to the one it reads.
-  LingTube(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Doorbell sending, Doorbell receiving);
+  LingTube(std::shared_ptr<Reactor> reactor, Side side, SharedPages pages, Fd sending, Fd receiving);
   LingTube(const LingTube&) = delete;
   LingTube& operator=(const LingTube&) = delete;
 
@@ -35,8 +35,8 @@ class LingTube final : public TubeEnd {
  private:
   std::shared_ptr<Reactor> reactor_;
   SharedPages pages_;
-  Doorbell sending_;
-  Doorbell receiving_;
+  const Fd sending_;
+  const Fd receiving_;
   RingWriter writer_;
   RingReader reader_;
   uint64_t packetsToken_ = 0;

@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "ring_layout.h"
 
@@ -114,21 +116,76 @@ bool setNonBlocking(int fd, bool on) {
   return (flags & O_NONBLOCK) != 0;
 }
 
-Fd createEventFd() { return Fd(check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
+Fd createFlag() { return Fd(check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")); }
 
-void ring(int eventFd) {
+void set(int flag) {
   const uint64_t one = 1;
-  // EAGAIN would mean 2^64 - 2 rings that nobody has read: the waiter is woken already.
-  [[maybe_unused]] const ssize_t written = ::write(eventFd, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(flag, &one, sizeof one);
 }
 
-void silence(int eventFd) {
-  uint64_t rings;
-  const iovec into{&rings, sizeof rings};
-  // The flags of the descriptor are the peer's as well: only a read that asks for it itself is sure not to wait.
-  if (::preadv2(eventFd, &into, 1, -1, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP) return;
-  // Linux before 5.8.
-  [[maybe_unused]] const ssize_t read = ::read(eventFd, &rings, sizeof rings);
+std::pair<Fd, Fd> createDoorbell() {
+  int ends[2];
+  check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), "socketpair");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+void ring(int doorbell) {
+  // EAGAIN means hundreds of rings that nobody has read: the waiter is woken already.
+  [[maybe_unused]] const ssize_t sent = ::send(doorbell, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+namespace {
+
+// What the kernel lets one message carry (SCM_MAX_FD). It would close itself what there is no room for.
+constexpr size_t MOST_FDS_OF_ANYBODY = 253;
+
+// As recvmsg. Whoever has sent a descriptor may have made a socket of it that waits when it is closed last.
+ssize_t receive(int socket, uint8_t* into, size_t room, std::vector<Fd>& fds, bool& isCut) {
+  iovec part{into, room};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * MOST_FDS_OF_ANYBODY)];
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got;
+  do {
+    got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return got;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      fds.emplace_back(fd);
+      const linger none{};
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    }
+  }
+  isCut = (message.msg_flags & MSG_CTRUNC) != 0;
+  return got;
+}
+
+}  // namespace
+
+bool silence(int doorbell) {
+  // More than whoever rings for its own side only can have sent.
+  uint8_t rings[4096];
+  std::vector<Fd> unwanted;
+  bool isCut = false;
+  return receive(doorbell, rings, sizeof rings, unwanted, isCut) != 0;
+}
+
+void drain(int socket) {
+  shutdown(socket, SHUT_RD);
+  uint8_t unread[4096];
+  bool isCut = false;
+  for (ssize_t got = 1; got > 0;) {
+    std::vector<Fd> unwanted;
+    got = receive(socket, unread, sizeof unread, unwanted, isCut);
+  }
 }
 
 Fd listenUnix(const std::string& path) {
@@ -187,6 +244,8 @@ Credentials peerCredentials(int socket) {
   return {peer.uid, peer.gid, peer.pid};
 }
 
+Fd openProcess(pid_t pid) { return Fd(check(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)), "pidfd_open")); }
+
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds) {
   if (fds.size() > MAX_FDS_PER_MESSAGE) throw BadInput("too many descriptors for one message");
   iovec part{const_cast<uint8_t*>(data), len};
@@ -212,35 +271,16 @@ size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vecto
 }
 
 Received receiveWithFds(int socket, uint8_t* into, size_t room) {
-  iovec part{into, room};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * MAX_FDS_PER_MESSAGE)];
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do {
-    got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && errno == EAGAIN) return {0, false, {}};
-  if (got < 0 && errno == ECONNRESET) return {0, true, {}};
-  if (got < 0) throw OsError("recvmsg", errno);
-
-  Received received{static_cast<size_t>(got), got == 0, {}};
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; i++) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
-      received.fds.emplace_back(fd);
-    }
-  }
-  if ((message.msg_flags & MSG_CTRUNC) == 0) return received;
-  // The kernel says so as well when it finds no number for one.
-  if (received.fds.size() == MAX_FDS_PER_MESSAGE) throw BadInput("more descriptors in one message than allowed");
-  received.fds.emplace_back(-1);
+  Received received{0, false, {}};
+  bool isCut = false;
+  const ssize_t got = receive(socket, into, room, received.fds, isCut);
+  received.closed = got == 0 || (got < 0 && errno == ECONNRESET);
+  if (got < 0 && errno != EAGAIN && errno != ECONNRESET) throw OsError("recvmsg", errno);
+  if (got <= 0) return received;
+  received.bytes = static_cast<size_t>(got);
+  if (received.fds.size() > MAX_FDS_PER_MESSAGE) throw BadInput("more descriptors in one message than allowed");
+  // The kernel has found no number for one.
+  if (isCut) received.fds.emplace_back(-1);
   return received;
 }
 

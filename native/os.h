@@ -29,10 +29,6 @@ class Fd {
  public:
   explicit Fd(int fd = -1) : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
   ~Fd() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -60,11 +56,6 @@ class SharedPages {
 
   SharedPages(SharedPages&& other) noexcept
       : base_(std::exchange(other.base_, nullptr)), pages_(std::exchange(other.pages_, 0)) {}
-  SharedPages& operator=(SharedPages&& other) noexcept {
-    std::swap(base_, other.base_);
-    std::swap(pages_, other.pages_);
-    return *this;
-  }
   ~SharedPages();
 
   uint8_t* base() const { return base_; }
@@ -86,11 +77,21 @@ std::pair<Fd, Fd> createPipe();
 // For all who share the open file. Returns whether it was non-blocking before.
 bool setNonBlocking(int fd, bool on);
 
-// A doorbell: stays rung until it is silenced.
-Fd createEventFd();
-void ring(int eventFd);
-// Never waits, whatever the peer, who holds the same open file, has done to its flags.
-void silence(int eventFd);
+// Stays readable once it is set.
+Fd createFlag();
+void set(int flag);
+
+// The two ends of a doorbell. Each stays rung by the other until it is silenced. Nothing that whoever has the other end
+// does to it makes any of these wait, as sockets, unlike other files, can be told so with every call.
+std::pair<Fd, Fd> createDoorbell();
+// For the other end; whether that is still there does not matter.
+void ring(int doorbell);
+// Returns false when the other end is gone: then nobody will ring any more.
+bool silence(int doorbell);
+
+// Before the end of a connected socket that nobody else has: nothing more comes, and what nobody has read is taken out. It may be
+// descriptors that make wait who closes them, which is who closes a socket that they are in.
+void drain(int socket);
 
 struct Received {
   size_t bytes;
@@ -119,6 +120,9 @@ struct Credentials {
 
 // Who the peer of a connected socket was when it connected, whatever it has become since.
 Credentials peerCredentials(int socket);
+
+// Can be read when that process has ended, and by nothing else. Throws ESRCH for one that is not there any more.
+Fd openProcess(pid_t pid);
 
 // How many bytes the kernel took, 0 when it has no room now. The descriptors travel with the first byte.
 size_t sendWithFds(int socket, const uint8_t* data, size_t len, const std::vector<int>& fds);

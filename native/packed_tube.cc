@@ -91,7 +91,7 @@ class PackedTube::Chunk {
 };
 
 PackedTube::PackedTube(std::shared_ptr<Reactor> reactor, std::shared_ptr<Relief> relief, std::shared_ptr<SlabPool> slabs,
-                       Side side, SharedPages pages, uint32_t ringSize, Doorbell awake, Doorbell pressure)
+                       Side side, SharedPages pages, uint32_t ringSize, Fd awake, Fd pressure)
     : reactor_(std::move(reactor)),
       relief_(std::move(relief)),
       slabs_(std::move(slabs)),
@@ -103,7 +103,7 @@ PackedTube::PackedTube(std::shared_ptr<Reactor> reactor, std::shared_ptr<Relief>
       incoming_(ringOf(pages_, side == Side::ACCEPTOR)),
       writer_(outgoing_, recordsOf(pages_, side == Side::OPENER, ringSize), ringSize),
       reader_(incoming_, recordsOf(pages_, side == Side::ACCEPTOR, ringSize), ringSize) {
-  token_ = reactor_->add(awake_.wait.get(), WatchOf::BELL);
+  token_ = reactor_->add(awake_.get(), WatchOf::BELL);
 }
 
 PackedTube::~PackedTube() {
@@ -123,16 +123,16 @@ int PackedTube::write(const uint8_t* data, uint32_t len) {
     counters_.droppedPackets++;
     flush();
   }
-  if (drops_ && !muted_ && writer_.pastHalf() && take(&outgoing_->pressureWanted)) ring(pressure_.kick.get());
+  if (drops_ && writer_.pastHalf() && take(&outgoing_->pressureWanted)) ring(pressure_.get());
   return written;
 }
 
 void PackedTube::flush() {
-  if (unannounced_ == 0 || muted_) return;
+  if (unannounced_ == 0) return;
   unannounced_ = 0;
   // A reader that asks too late for this looks at the ring after that, and sees the packets.
   fence();
-  if (take(&outgoing_->packetWanted)) ring(awake_.kick.get());
+  if (take(&outgoing_->packetWanted)) ring(awake_.get());
 }
 
 int PackedTube::armRoom(int slots) {
@@ -181,7 +181,7 @@ int PackedTube::readInbox(uint8_t* out, size_t room, Place* places, int most) {
 void PackedTube::tellOfRoom() {
   fence();
   const uint32_t wanted = __atomic_load_n(&incoming_->roomWanted, __ATOMIC_RELAXED);
-  if (wanted != 0 && !muted_ && reader_.free() >= wanted && take(&incoming_->roomWanted)) ring(awake_.kick.get());
+  if (wanted != 0 && reader_.free() >= wanted && take(&incoming_->roomWanted)) ring(awake_.get());
 }
 
 int PackedTube::armPackets() {
@@ -198,7 +198,7 @@ int PackedTube::armPackets() {
 void PackedTube::setTakesAhead(bool takes) {
   if (relief_ == nullptr) return;
   // With the first wish, as few tubes ever have one that is granted.
-  if (takes && reliefToken_ == 0) reliefToken_ = relief_->add(pressure_.wait.get(), weak_from_this());
+  if (takes && reliefToken_ == 0) reliefToken_ = relief_->add(pressure_.get(), weak_from_this());
   waitForTurn();
   takesAhead_ = takes;
   askForRelief();
@@ -217,6 +217,7 @@ void PackedTube::close() {
   flush();
   reactor_->remove(token_);
   if (reliefToken_ != 0) relief_->remove(reliefToken_);
+  for (const Fd* doorbell : {&awake_, &pressure_}) drain(doorbell->get());
 }
 
 // ---- In the place of the owner
@@ -235,9 +236,9 @@ void PackedTube::fillInbox() {
   int left = reader_.waiting();
   try {
     while (left > 0) {
-      // Packets may come one by one, and must not take a slab each.
+      // Packets may come one by one, and must not take a slab each; nor what is left where that is no packet.
       if (inbox_.empty() || inbox_.back()->isFull()) {
-        if (isInboxFull()) break;
+        if (isInboxFull() || reader_.waiting() <= 0) break;
         inbox_.push_back(std::make_unique<Chunk>(slabs_));
         relief_->hold(SLAB_SIZE);
       }

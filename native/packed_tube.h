@@ -31,7 +31,7 @@ class PackedTube final : public TubeEnd, public Relieved, public std::enable_sha
   // `pages` begin as packed_layout.h has them; `ringSize` is that of each direction. The doorbell `awake` is rung for the
   // owner's thread, `pressure` for the relief's, if there is one. Throws BadInput for a size that is none.
   PackedTube(std::shared_ptr<Reactor> reactor, std::shared_ptr<Relief> relief, std::shared_ptr<SlabPool> slabs, Side side,
-             SharedPages pages, uint32_t ringSize, Doorbell awake, Doorbell pressure);
+             SharedPages pages, uint32_t ringSize, Fd awake, Fd pressure);
   ~PackedTube() override;
   PackedTube(const PackedTube&) = delete;
   PackedTube& operator=(const PackedTube&) = delete;
@@ -84,8 +84,8 @@ class PackedTube final : public TubeEnd, public Relieved, public std::enable_sha
   const std::shared_ptr<SlabPool> slabs_;
   const SharedPages pages_;
   const uint32_t ringSize_;
-  const Doorbell awake_;
-  const Doorbell pressure_;
+  const Fd awake_;
+  const Fd pressure_;
   PackedRing* const outgoing_;
   PackedRing* const incoming_;
   PackedWriter writer_;

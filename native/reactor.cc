@@ -9,7 +9,7 @@ namespace {
 constexpr uint64_t CONTROL = 0;
 constexpr uint64_t HOST_LOOP = UINT64_MAX;
 constexpr uint32_t READABLE = EPOLLIN | EPOLLRDHUP | EPOLLET;
-constexpr uint32_t EVERY_RING = EPOLLIN | EPOLLET;
+constexpr uint32_t EVERY_TIME = EPOLLIN | EPOLLET;
 constexpr uint32_t SILENT = EPOLLONESHOT;
 constexpr uint32_t RUNG_ONCE = EPOLLIN | EPOLLONESHOT;
 constexpr int EVENTS_AT_ONCE = 64;
@@ -25,10 +25,13 @@ uint32_t eventsAtFirst(WatchOf kind) {
   switch (kind) {
     case WatchOf::SOCKET: return READABLE;
     case WatchOf::DOORBELL: return SILENT;
-    case WatchOf::BELL: return EVERY_RING;
+    case WatchOf::BELL:
+    case WatchOf::TIMER: return EVERY_TIME;
   }
   return 0;
 }
+
+bool isArmedFor(WatchOf kind) { return kind == WatchOf::SOCKET || kind == WatchOf::DOORBELL; }
 
 Fd createEpoll() {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -44,7 +47,7 @@ uint64_t lastPublished = 0;
 }  // namespace
 
 Reactor::Reactor(std::function<void()> notify)
-    : notify_(std::move(notify)), epoll_(createEpoll()), control_(createEventFd()) {
+    : notify_(std::move(notify)), epoll_(createEpoll()), control_(createFlag()) {
   // Level-triggered and never read: once stopped, every later wait returns at once.
   control(epoll_.get(), EPOLL_CTL_ADD, control_.get(), EPOLLIN, CONTROL);
 }
@@ -82,7 +85,7 @@ void Reactor::arm(uint64_t token) {
   const auto found = watches_.find(token);
   if (found == watches_.end() || found->second->armed.exchange(true) || found->second->kind != WatchOf::DOORBELL) return;
   // What has been rung for until here is seen by the look that follows. A ring after this is an event.
-  silence(found->second->fd);
+  if (!silence(found->second->fd)) return;
   control(epoll_.get(), EPOLL_CTL_MOD, found->second->fd, RUNG_ONCE, token);
 }
 
@@ -117,7 +120,7 @@ void Reactor::poll() { wait(0); }
 
 void Reactor::stop() {
   stopped_.store(true);
-  ring(control_.get());
+  set(control_.get());
 }
 
 bool Reactor::wait(int timeout) {
@@ -134,7 +137,9 @@ bool Reactor::wait(int timeout) {
       isHostsTurn = isHostsTurn || token == HOST_LOOP;
       const auto found = watches_.find(token);
       if (found == watches_.end()) continue;
-      if (found->second->kind != WatchOf::BELL && !found->second->armed.exchange(false)) continue;
+      Watch& watch = *found->second;
+      if (isArmedFor(watch.kind) && !watch.armed.exchange(false)) continue;
+      if (watch.kind == WatchOf::BELL) silence(watch.fd);
       wake = wake || ready_.empty();
       ready_.push_back(token);
     }

@@ -8,7 +8,8 @@
 //
 // A socket is watched all the time, by its edges. A doorbell that is not armed is not even looked at by the kernel:
 // LING's peers ring it far more often than anybody sleeps, and no ring may wake a thread only to be dropped. A bell is
-// only rung for who has asked for it by other means: every ring is an event, and there is nothing to arm.
+// only rung for who has asked for it by other means: every ring is an event, and there is nothing to arm. It is silenced before
+// its owner, who then looks, is told; so there is always room for another ring. A timer is like it, and need not be silenced.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,7 @@
 
 namespace ling {
 
-enum class WatchOf { SOCKET, DOORBELL, BELL };
+enum class WatchOf { SOCKET, DOORBELL, BELL, TIMER };
 
 struct Watch {
   Watch(int descriptor, WatchOf what) : fd(descriptor), kind(what) {}

@@ -24,7 +24,7 @@ std::shared_ptr<Relief> Relief::create() {
   relief->reactor_ = std::make_shared<Reactor>([weak = std::weak_ptr<Relief>(relief)] {
     if (const auto self = weak.lock()) self->onReady();
   });
-  relief->timerToken_ = relief->reactor_->add(relief->timer_.get(), WatchOf::BELL);
+  relief->timerToken_ = relief->reactor_->add(relief->timer_.get(), WatchOf::TIMER);
   return relief;
 }
 

@@ -1,7 +1,6 @@
 // One end of a tube: what is common to LING's layout of the shared pages and to ours.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "os.h"
@@ -10,12 +9,6 @@
 namespace ling {
 
 enum class Side { ACCEPTOR, OPENER };
-
-// An event channel as one side holds it.
-struct Doorbell {
-  Fd kick;  // rung to wake the peer
-  Fd wait;  // rung by the peer
-};
 
 struct Counters {
   uint64_t sentPackets = 0;
@@ -51,9 +44,6 @@ class TubeEnd {
   // The peer has gone: what it had written until now can still be read, and nothing else.
   virtual void hangUp() = 0;
 
-  // Rings for the peer no more: it is gone, and may have left doorbells that keep who rings them waiting for ever.
-  void mute() { muted_ = true; }
-
   // Ask to be woken when a packet comes, or there is room for so many. What they return has to be looked at before
   // sleeping: whether any wait (or BROKEN), and the free slots by now (or BROKEN).
   virtual int armPackets() = 0;
@@ -68,8 +58,6 @@ class TubeEnd {
   const Counters& counters() const { return counters_; }
 
  protected:
-  // Also read by the relief.
-  std::atomic<bool> muted_{false};
   Counters counters_;
 };
 

@@ -44,7 +44,7 @@ chan stores[3] = [STORES] of { byte, byte };
 byte records[SIZE];
 chan inbox = [INBOX] of { byte };
 
-/* Events of edge-triggered eventfds that nobody has been told of: several rings are one. */
+/* Rung, and nobody has been told: several rings are one. A bell is silenced before its owner is told, and then looks. */
 bool awake[2];
 bool pressure;
 

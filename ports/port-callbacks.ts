@@ -93,7 +93,7 @@ export class PortCallbacks {
 
   /** An answer that takes time; badarg when the port ends before. */
   #later<T>(answer: PromiseLike<unknown>, check: (answer: unknown) => T): Promise<T> {
-    return new Promise((resolve, reject) => {
+    const later = new Promise<T>((resolve, reject) => {
       const giveUp = (): void => reject(bringAbout(badarg(`${this.port.id} is closed`)));
       // An answer of one that has ended its port may be on its way: a tube's last packet, to who has asked for it.
       if (this.port.isClosed) setImmediate(giveUp);
@@ -105,6 +105,9 @@ export class PortCallbacks {
       });
       void settled.then(() => this.#unanswered.delete(giveUp));
     });
+    // The callback may have ended its caller, too, by stopping everything: then nobody takes it.
+    later.catch(() => {});
+    return later;
   }
 
   /** Does what had to wait for it. */

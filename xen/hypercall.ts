@@ -7,8 +7,8 @@
  * | 0x101 | GRANT         | peer, page count; a memfd        | the first of as many references          |
  * | 0x102 | MAP           | granter, reference ...           | index of descriptor, page ...; memfds    |
  * | 0x103 | END_ACCESS    | reference ...                    | OK                                       |
- * | 0x104 | ALLOC_CHANNEL | peer                             | port; eventfds to kick and to wait on    |
- * | 0x105 | BIND_CHANNEL  | remote domid, remote port        | port; eventfds to kick and to wait on    |
+ * | 0x104 | ALLOC_CHANNEL | peer                             | port; end of a doorbell                  |
+ * | 0x105 | BIND_CHANNEL  | remote domid, remote port        | port; end of a doorbell                  |
  * | 0x106 | CLOSE_CHANNEL | port                             | OK                                       |
  * | 0x107 | RESUME        | domid, its secret                | domid, request id ...: changes made      |
  *

@@ -2,7 +2,7 @@
  * What a domain asks of its hypervisor: memory that another domain may map, doorbells between two domains, and
  * the Xenstore through which they find each other.
  *
- * `linux` (lingd, see linux-hypervisor.ts) implements it with memfds, eventfds and a Unix socket; Xen itself has
+ * `linux` (lingd, see linux-hypervisor.ts) implements it with memfds, socket pairs and a Unix socket; Xen itself has
  * the same operations on /dev/xen/*. Everything here is asynchronous, fails with an Error that has a `code`, and
  * belongs to this domain: when the domain ends, in whatever way, the hypervisor ends all of it.
  */
@@ -29,16 +29,15 @@ export interface Grant {
   end(): void;
 }
 
-/** One side of an event channel: a doorbell in each direction. */
+/** One side of an event channel. */
 export interface EventChannel {
   /** This domain's number for it; what the other domain binds to. */
   readonly port: number;
-  /** Rung to wake the other side, and by the other side. Descriptors, the caller's from now on. */
-  readonly kick: number;
-  readonly wait: number;
-  /** Closes both descriptors, for one whom nobody took over. */
+  /** The end of the doorbell that wakes the other side, and is rung by it. A descriptor, the caller's from now on. */
+  readonly doorbell: number;
+  /** Closes the descriptor, for one whom nobody took over. */
   discard(): void;
-  /** Forgets the channel at the hypervisor; does not close the descriptors. */
+  /** Forgets the channel at the hypervisor; does not close the descriptor. */
   close(): void;
 }
 

@@ -1,5 +1,12 @@
 /** The hypervisor of a Linux box: a domain's side of its connection to lingd. */
-import { allocatePages, closeFd, LOST_FD, mapPages, type SharedPages } from '../native/index.js';
+import {
+  allocatePages,
+  closeConnection,
+  closeFd,
+  LOST_FD,
+  mapPages,
+  type SharedPages,
+} from '../native/index.js';
 import { Watcher } from '../native/watcher.js';
 import { enterLingd, type Membership, outOfDescriptors, returnToLingd } from './enter-lingd.js';
 import {
@@ -125,16 +132,13 @@ export class LinuxHypervisor implements Hypervisor {
       this.#giveBack(epoch, HYPERCALL_CLOSE_CHANNEL, [port]);
       throw outOfDescriptors();
     }
-    const [kick, wait] = fds;
-    if (port === undefined || kick === undefined || wait === undefined) {
+    const [doorbell] = fds;
+    if (port === undefined || doorbell === undefined || fds.length > 1) {
       fds.forEach(closeFd);
       throw new XenstoreError('EIO', 'EIO: lingd answered with an incomplete event channel');
     }
-    const discard = (): void => {
-      closeFd(kick);
-      closeFd(wait);
-    };
-    return { port, kick, wait, discard, close: () => this.#giveBack(epoch, HYPERCALL_CLOSE_CHANNEL, [port]) };
+    const discard = (): void => closeConnection(doorbell);
+    return { port, doorbell, discard, close: () => this.#giveBack(epoch, HYPERCALL_CLOSE_CHANNEL, [port]) };
   }
 
   async #call(type: number, request: Buffer, fds: readonly number[] = []): Promise<number[]> {

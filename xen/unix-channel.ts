@@ -1,6 +1,7 @@
 /** Xenstore packets, with descriptors, over a Unix stream socket: one end of a connection to lingd. */
-import { closeFd, LOST_FD, receiveWithFds, sendWithFds } from '../native/index.js';
+import { closeConnection, closeFd, LOST_FD, receiveWithFds, sendWithFds } from '../native/index.js';
 import type { Watch, Watcher } from '../native/watcher.js';
+import { watchProcess } from './watch-process.js';
 import type { PacketChannel } from './xenstore/channel.js';
 import type { Backlog } from './xenstore/connection.js';
 import {
@@ -34,6 +35,11 @@ export interface Limits {
    * which then would never be seen to end.
    */
   readonly takes?: (fd: number) => boolean;
+  /**
+   * The peer's process, with which it ends; 0 for one that cannot be seen from here. That its socket is closed does not always
+   * tell: it may be in flight, in what nobody reads.
+   */
+  readonly pid?: number;
 }
 
 /** How fast packets are taken, maybe from several peers together. */
@@ -66,6 +72,8 @@ export class UnixChannel implements PacketChannel, Backlog {
 
   readonly #fd: number;
   readonly #watch: Watch;
+  /** The peer's process. */
+  readonly #stopWatching: () => void;
   readonly #decoder = new PacketDecoder();
   readonly #limits: Limits | undefined;
   #fds: number[] = [];
@@ -87,6 +95,7 @@ export class UnixChannel implements PacketChannel, Backlog {
   /** Its turn is over, and the next one is to come. */
   #isResting = false;
   #turnEnds = 0;
+  #isHungUp = false;
   #closed = false;
 
   /**
@@ -97,6 +106,12 @@ export class UnixChannel implements PacketChannel, Backlog {
     this.#fd = fd;
     this.#limits = limits;
     this.#watch = watcher.watch(fd, () => this.#onReady());
+    try {
+      this.#stopWatching = watchProcess(watcher, limits?.pid ?? 0, () => this.#hangUp());
+    } catch (error) {
+      this.#watch.close();
+      throw error;
+    }
   }
 
   /** Receives what is there; also at any later time, for whom it is too long until the watcher says so. */
@@ -147,6 +162,12 @@ export class UnixChannel implements PacketChannel, Backlog {
     this.#end(undefined);
   }
 
+  /** What has come is handed out, then this is the end. */
+  #hangUp(): void {
+    this.#isHungUp = true;
+    this.start();
+  }
+
   #onReady(): void {
     if (this.#closed) return;
     // Armed before the last look, which is the read that finds nothing.
@@ -190,6 +211,8 @@ export class UnixChannel implements PacketChannel, Backlog {
     }
     if (this.#closed) return false;
     this.#heldBack = !this.#mayGoOn();
+    if (this.#heldBack && this.#isHungUp)
+      this.#end(new Error('its process has ended, and nobody reads what it is sent'));
     if (this.#heldBack || this.#isWaiting) return false;
     if (this.#broken) throw this.#broken;
     return true;
@@ -228,7 +251,10 @@ export class UnixChannel implements PacketChannel, Backlog {
       this.#end(undefined);
       return false;
     }
-    if (bytes === 0) return false;
+    if (bytes === 0) {
+      if (this.#isHungUp) this.#end(undefined);
+      return false;
+    }
     const packets = this.#decode(incoming.subarray(0, bytes));
     if (this.#fds.length > MOST_UNCLAIMED_FDS)
       throw new Error('more descriptors than packets that could use them');
@@ -334,7 +360,8 @@ export class UnixChannel implements PacketChannel, Backlog {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close();
-    closeFd(this.#fd);
+    this.#stopWatching();
+    closeConnection(this.#fd);
     this.#fds.splice(0).forEach(closeFd);
     for (const [, fds] of this.#incoming.splice(0)) fds.forEach(closeFd);
     this.#dropOutgoing();

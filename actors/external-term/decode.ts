@@ -288,7 +288,8 @@ class Decoder extends ByteReader {
   }
 
   private reference(words: number, isOld: boolean): Reference {
-    if (words > tag.MAX_REFERENCE_WORDS) this.fail(`a reference of ${words} words`);
+    // Of an old one Erlang reads the first word anyway, which here is something else's.
+    if (words > tag.MAX_REFERENCE_WORDS || (isOld && words === 0)) this.fail(`a reference of ${words} words`);
     const node = this.node();
     const creation = this.creation(isOld);
     const id: number[] = [];

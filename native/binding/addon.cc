@@ -25,8 +25,15 @@ std::vector<std::string> textsOf(const Napi::Value& value) {
   return texts;
 }
 
-Napi::Value CreateEventFd(const CallbackInfo& info) {
-  return giveFd(info.Env(), guarded(info.Env(), [] { return ling::createEventFd(); }));
+Napi::Value givePair(Napi::Env env, std::pair<ling::Fd, ling::Fd> pair) {
+  std::vector<ling::Fd> fds;
+  fds.push_back(std::move(pair.first));
+  fds.push_back(std::move(pair.second));
+  return giveFds(env, fds);
+}
+
+Napi::Value CreateDoorbell(const CallbackInfo& info) {
+  return givePair(info.Env(), guarded(info.Env(), [] { return ling::createDoorbell(); }));
 }
 
 Napi::Value ListenUnix(const CallbackInfo& info) {
@@ -60,6 +67,11 @@ Napi::Value PeerCredentials(const CallbackInfo& info) {
   object.Set("gid", gid);
   object.Set("pid", pid);
   return object;
+}
+
+Napi::Value OpenProcess(const CallbackInfo& info) {
+  const auto pid = static_cast<pid_t>(info[0].As<Napi::Number>().Int32Value());
+  return giveFd(info.Env(), guarded(info.Env(), [&] { return ling::openProcess(pid); }));
 }
 
 Napi::Value LockDirectory(const CallbackInfo& info) {
@@ -114,11 +126,7 @@ Napi::Value DupFd(const CallbackInfo& info) {
 }
 
 Napi::Value CreatePipe(const CallbackInfo& info) {
-  auto [readEnd, writeEnd] = guarded(info.Env(), [] { return ling::createPipe(); });
-  auto ends = Napi::Array::New(info.Env(), 2);
-  ends.Set(0u, giveFd(info.Env(), std::move(readEnd)));
-  ends.Set(1u, giveFd(info.Env(), std::move(writeEnd)));
-  return ends;
+  return givePair(info.Env(), guarded(info.Env(), [] { return ling::createPipe(); }));
 }
 
 Napi::Value SetNonBlocking(const CallbackInfo& info) {
@@ -141,18 +149,24 @@ Napi::Value StartProgram(const CallbackInfo& info) {
 // A system call that cannot fail.
 void YieldCore(const CallbackInfo&) { sched_yield(); }
 
+void CloseConnection(const CallbackInfo& info) {
+  const ling::Fd fd = takeFd(info.Env(), fdOf(info[0]));
+  ling::drain(fd.get());
+}
+
 void CloseFd(const CallbackInfo& info) { takeFd(info.Env(), fdOf(info[0])); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Reactor", defineReactor(env));
   defineTubeObjects(env, exports);
   defineFunction(exports, "runReactor", runReactor);
-  defineFunction(exports, "createEventFd", CreateEventFd);
+  defineFunction(exports, "createDoorbell", CreateDoorbell);
   defineFunction(exports, "listenUnix", ListenUnix);
   defineFunction(exports, "connectUnix", ConnectUnix);
   defineFunction(exports, "adoptListener", AdoptListener);
   defineFunction(exports, "acceptUnix", AcceptUnix);
   defineFunction(exports, "peerCredentials", PeerCredentials);
+  defineFunction(exports, "openProcess", OpenProcess);
   defineFunction(exports, "sendWithFds", SendWithFds);
   defineFunction(exports, "receiveWithFds", ReceiveWithFds);
   defineFunction(exports, "sendDatagram", SendDatagram);
@@ -162,6 +176,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   defineFunction(exports, "setNonBlocking", SetNonBlocking);
   defineFunction(exports, "startProgram", StartProgram);
   defineFunction(exports, "closeFd", CloseFd);
+  defineFunction(exports, "closeConnection", CloseConnection);
   defineFunction(exports, "yieldCore", YieldCore);
   defineFunction(exports, "lockDirectory", LockDirectory);
   defineFunction(exports, "openLocks", OpenLocks);

@@ -90,7 +90,7 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
         env, "TubeEnd",
         {InstanceAccessor<&TubeEndObject::PacketsToken>("packetsToken"),
          InstanceAccessor<&TubeEndObject::RoomToken>("roomToken"), InstanceAccessor<&TubeEndObject::Slots>("slots"),
-         InstanceMethod<&TubeEndObject::Flush>("flush"), InstanceMethod<&TubeEndObject::Mute>("mute"),
+         InstanceMethod<&TubeEndObject::Flush>("flush"),
          InstanceMethod<&TubeEndObject::FreeSlots>("freeSlots"), InstanceMethod<&TubeEndObject::SetDrops>("setDrops"),
          InstanceMethod<&TubeEndObject::WasPressed>("wasPressed"),
          InstanceMethod<&TubeEndObject::SetTakesAhead>("setTakesAhead"),
@@ -99,13 +99,13 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
          InstanceMethod<&TubeEndObject::Close>("close")});
   }
 
-  // (reactor, side, pages, [kick, wait, kick, wait], ringSize); takes over the pages and the descriptors, even if it
+  // (reactor, side, pages, [doorbell, doorbell], ringSize); takes over the pages and the descriptors, even if it
   // throws. 0: as LING lays out a tube.
   explicit TubeEndObject(const CallbackInfo& info) : ObjectWrap(info) {
     const auto numbers = numbersOf(info[3]);
     const auto fd = [&](size_t i) { return takeFd(info.Env(), static_cast<int>(numbers.at(i))); };
-    ling::Doorbell first{fd(0), fd(1)};
-    ling::Doorbell second{fd(2), fd(3)};
+    ling::Fd first = fd(0);
+    ling::Fd second = fd(1);
     const auto side = info[1].As<Napi::String>().Utf8Value() == "opener" ? ling::Side::OPENER : ling::Side::ACCEPTOR;
     const uint32_t ringSize = u32(info[4]);
     shared_->end = guarded(info.Env(), [&]() -> std::shared_ptr<ling::TubeEnd> {
@@ -172,10 +172,6 @@ class TubeEndObject : public Napi::ObjectWrap<TubeEndObject> {
       return nullptr;
     }
     return toValue(env, end.write(static_cast<const uint8_t*>(data), static_cast<uint32_t>(len)));
-  }
-
-  void Mute(const CallbackInfo&) {
-    if (shared_->end != nullptr) shared_->end->mute();
   }
 
   void Flush(const CallbackInfo&) {

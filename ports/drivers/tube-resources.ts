@@ -111,8 +111,7 @@ export class TubeResources {
   #join(side: Side, pages: SharedPages, tx: EventChannel, rx: EventChannel, ringSize: number): TubeEnd {
     const { watcher } = this.#hypervisor;
     const [first, second] = ringSize > 0 || side === 'opener' ? [tx, rx] : [rx, tx];
-    const doorbells = [first.kick, first.wait, second.kick, second.wait] as const;
-    return new TubeEnd(watcher.reactor, side, pages, doorbells, ringSize);
+    return new TubeEnd(watcher.reactor, side, pages, [first.doorbell, second.doorbell], ringSize);
   }
 }
 

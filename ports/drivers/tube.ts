@@ -296,7 +296,6 @@ class Tube implements DriverInstance {
 
   /** Answers how many packets have come in all. */
   #hangUp(): number {
-    this.#end?.mute();
     this.#inbox.hangUp();
     this.#outbox.stop();
     this.#release();

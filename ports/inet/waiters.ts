@@ -17,15 +17,6 @@ export class Waiters {
 
   constructor(private readonly port: DriverPort) {}
 
-  get size(): number {
-    return this.#waiting.size;
-  }
-
-  get first(): Waiter | undefined {
-    const [first] = this.#waiting;
-    return first;
-  }
-
   /** The caller of the running port_call waits. `onTimeout` runs before it is answered `{error, timeout}`. */
   add(request: unknown, onTimeout: () => void = () => {}): Waiter {
     const [ref, argument, timeout] = request as [Reference, unknown, number | 'infinity'];

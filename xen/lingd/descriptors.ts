@@ -11,3 +11,8 @@ export function makeDescriptors(makers: readonly (() => number)[]): number[] {
     throw error;
   }
 }
+
+/** Whether a call has failed with that code because lingd, or the system, has no more descriptors. */
+export function isOutOfDescriptors(code: string | undefined): boolean {
+  return code === 'EMFILE' || code === 'ENFILE';
+}

@@ -141,13 +141,13 @@ export class DomainConnection {
       case HYPERCALL_ALLOC_CHANNEL: {
         const [peer] = exactly(1, numbers);
         if (!isDomid(peer)) throw new XenstoreError('EINVAL');
-        const { port, kick, wait } = channels.allocate(user, domid, peer);
-        return { payload: encodeNumbers(port), fds: [kick, wait] };
+        const { port, doorbell } = channels.allocate(user, domid, peer);
+        return { payload: encodeNumbers(port), fds: [doorbell] };
       }
       case HYPERCALL_BIND_CHANNEL: {
         const [remote, remotePort] = exactly(2, numbers);
-        const { port, kick, wait } = channels.bind(user, domid, remote as number, remotePort as number);
-        return { payload: encodeNumbers(port), fds: [kick, wait] };
+        const { port, doorbell } = channels.bind(user, domid, remote as number, remotePort as number);
+        return { payload: encodeNumbers(port), fds: [doorbell] };
       }
       case HYPERCALL_CLOSE_CHANNEL: {
         const [port] = exactly(1, numbers);

@@ -1,18 +1,18 @@
-import { closeFd, createEventFd, dupFd } from '../../native/index.js';
+import { closeConnection, createDoorbell } from '../../native/index.js';
 import type { Domid } from '../hypervisor.js';
 import { XenstoreError } from '../xenstore/errors.js';
-import { makeDescriptors } from './descriptors.js';
 import type { User } from './users.js';
 
 interface Channel {
   readonly peer: Domid;
-  /** What the binding side will get; undefined once it has. */
-  offer: Doorbells | undefined;
+  /** The end of the doorbell that the binding side will get; undefined once it has. */
+  offer: number | undefined;
 }
 
-export interface Doorbells {
-  readonly kick: number;
-  readonly wait: number;
+/** One side of a channel; the descriptor of its end of the doorbell is the caller's to close. */
+export interface ChannelEnd {
+  readonly port: number;
+  readonly doorbell: number;
 }
 
 interface Table {
@@ -23,43 +23,39 @@ interface Table {
 }
 
 const MOST_CHANNELS = 4096;
-/** Of a channel that is not bound. */
-const BELLS = 2;
 
-/** The event channels of every domain. An unbound one keeps two eventfds here, a bound one nothing. */
+/** The event channels of every domain. An unbound one keeps one end of its doorbell here, a bound one nothing. */
 export class EventChannels {
   readonly #domains = new Map<Domid, Table>();
 
   /** `first` is the first port of each domain: another one for each lingd, as domains may remember older ones. */
   constructor(private readonly first: number) {}
 
-  /** An unbound channel that `peer` may bind, of a domain of that user. The descriptors are the caller's to close. */
-  allocate(user: User, owner: Domid, peer: Domid): { port: number } & Doorbells {
+  /** An unbound channel that `peer` may bind, of a domain of that user. */
+  allocate(user: User, owner: Domid, peer: Domid): ChannelEnd {
     const channel: Channel = { peer, offer: undefined };
     const port = this.#add(user, owner, channel);
     try {
-      user.take('descriptors', BELLS);
-      channel.offer = makeOffer(user);
-      const { offer } = channel;
-      const own = makeDescriptors([() => dupFd(offer.wait), () => dupFd(offer.kick)]);
-      return { port, ...toDoorbells(own) };
+      const [doorbell, offer] = makeDoorbell(user);
+      channel.offer = offer;
+      return { port, doorbell };
     } catch (error) {
       this.close(owner, port);
       throw error;
     }
   }
 
-  /** The other side of an unbound channel of `remote`, once. The descriptors are the caller's to close. */
-  bind(user: User, binder: Domid, remote: Domid, remotePort: number): { port: number } & Doorbells {
+  /** The other side of an unbound channel of `remote`, once. */
+  bind(user: User, binder: Domid, remote: Domid, remotePort: number): ChannelEnd {
     const table = this.#domains.get(remote);
     const channel = table?.channels.get(remotePort);
     if (!table || channel?.peer !== binder) throw new XenstoreError('EACCES');
-    if (!channel.offer) throw new XenstoreError('EBUSY');
+    if (channel.offer === undefined) throw new XenstoreError('EBUSY');
     const port = this.#add(user, binder, { peer: remote, offer: undefined });
-    const offer = channel.offer;
+    const doorbell = channel.offer;
     channel.offer = undefined;
-    table.user.giveBack('descriptors', BELLS);
-    return { port, ...offer };
+    table.user.giveBack('descriptors');
+    return { port, doorbell };
   }
 
   close(owner: Domid, port: number): void {
@@ -95,24 +91,20 @@ export class EventChannels {
   }
 }
 
-function toDoorbells([kick, wait]: number[]): Doorbells {
-  return { kick: kick as number, wait: wait as number };
-}
-
-/** For two descriptors that the user has been counted; if they cannot be made, it is not any more. */
-function makeOffer(user: User): Doorbells {
+/** The user is counted one of its ends, as long as that is kept. */
+function makeDoorbell(user: User): [own: number, offer: number] {
+  user.take('descriptors');
   try {
-    return toDoorbells(makeDescriptors([createEventFd, createEventFd]));
+    return createDoorbell();
   } catch (error) {
-    user.giveBack('descriptors', BELLS);
+    user.giveBack('descriptors');
     throw error;
   }
 }
 
 function withdraw(user: User, channel: Channel): void {
   user.giveBack('channels');
-  if (!channel.offer) return;
-  user.giveBack('descriptors', BELLS);
-  closeFd(channel.offer.kick);
-  closeFd(channel.offer.wait);
+  if (channel.offer === undefined) return;
+  user.giveBack('descriptors');
+  closeConnection(channel.offer);
 }

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import { closeFd, isByteLocked, lockByte, openLocks } from '../../native/index.js';
 import type { Domid } from '../hypervisor.js';
 import { leaseFile, leaseFiles } from '../run-directory.js';
+import { isOutOfDescriptors } from './descriptors.js';
 
 export class Leases {
   readonly #directory: string;
@@ -25,8 +26,14 @@ export class Leases {
     return undefined;
   }
 
+  /** Also where there is no descriptor left to look with: it may be. */
   isHeld(domid: Domid, uid: number): boolean {
-    return isByteLocked(this.#fileOf(uid), domid);
+    try {
+      return isByteLocked(this.#fileOf(uid), domid);
+    } catch (error) {
+      if (!isOutOfDescriptors((error as NodeJS.ErrnoException).code)) throw error;
+      return true;
+    }
   }
 
   /** Those that there are count for nothing any more. */

@@ -1,13 +1,13 @@
 /** The sockets that lingd listens on, and who comes there: its own in its directory, or those that it has been handed. */
 import fs from 'node:fs';
-import { acceptUnix, closeFd, listenUnix } from '../../native/index.js';
+import { acceptUnix, closeConnection, closeFd, listenUnix } from '../../native/index.js';
 import type { Watch, Watcher } from '../../native/watcher.js';
 import { identify, removeIfAmong } from '../socket-file.js';
+import { isOutOfDescriptors } from './descriptors.js';
 import type { Log } from './log.js';
 
 /** After so many newcomers the others get a turn. */
 const ACCEPTED_AT_ONCE = 32;
-const OUT_OF_DESCRIPTORS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE']);
 /** After how many milliseconds to try again. */
 const ACCEPT_AGAIN = 50;
 
@@ -40,7 +40,10 @@ export class Listeners {
     return fd;
   }
 
-  /** `connect` gets the descriptor of each who comes, and is to close it. */
+  /**
+   * `connect` gets the descriptor of each who comes, and is to close it. Where it throws EMFILE or ENFILE it is given the same
+   * one again later.
+   */
   listen(fd: number, connect: (fd: number) => void): void {
     const watch = this.#watcher.watch(fd, () => {
       watch.arm();
@@ -52,7 +55,7 @@ export class Listeners {
 
   /** Looks whether that is why something could not be done: then it is told, once until somebody has been accepted again. */
   noticeShortage(code: string | undefined): boolean {
-    if (!OUT_OF_DESCRIPTORS.has(code)) return false;
+    if (!isOutOfDescriptors(code)) return false;
     if (!this.#isShort) this.#log.warn('out of descriptors: some requests and clients have to wait');
     this.#isShort = true;
     return true;
@@ -68,20 +71,26 @@ export class Listeners {
     }
   }
 
-  #accept(listener: number, connect: (fd: number) => void): void {
-    if (this.#isClosed) return;
+  /** `client` has been accepted before, when there was no descriptor for what else it takes. */
+  #accept(listener: number, connect: (fd: number) => void, client?: number): void {
+    if (this.#isClosed) {
+      if (client !== undefined) closeConnection(client);
+      return;
+    }
+    let next = client;
     try {
       for (let accepted = 0; accepted < ACCEPTED_AT_ONCE; accepted++) {
-        const client = acceptUnix(listener);
-        if (client === -1) return;
+        next ??= acceptUnix(listener);
+        if (next === -1) return;
+        connect(next);
+        next = undefined;
         this.#isShort = false;
-        connect(client);
       }
       setImmediate(() => this.#accept(listener, connect));
     } catch (error) {
       if (!this.noticeShortage((error as NodeJS.ErrnoException).code)) throw error;
       // Whoever waits is served as soon as somebody has left.
-      setTimeout(() => this.#accept(listener, connect), ACCEPT_AGAIN).unref();
+      setTimeout(() => this.#accept(listener, connect, next), ACCEPT_AGAIN).unref();
     }
   }
 }

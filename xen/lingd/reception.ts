@@ -1,5 +1,5 @@
 /** Whoever connects: tools of domain 0, newcomers, domains that come back, and those that have to leave again. */
-import { type Credentials, closeFd, isMemory, peerCredentials } from '../../native/index.js';
+import { type Credentials, closeConnection, closeFd, isMemory, peerCredentials } from '../../native/index.js';
 import type { Watcher } from '../../native/watcher.js';
 import {
   decodeNumbers,
@@ -103,7 +103,7 @@ export class Reception {
   /** A client of the classic socket is a part of domain 0, as on Xen: nobody's but lingd's own user's and root's. */
   connectTool(fd: number): void {
     const { uid, pid } = peerCredentials(fd);
-    if (!isMaster(uid)) return closeFd(fd);
+    if (!isMaster(uid)) return closeConnection(fd);
     const channel = this.#channel(fd, {
       bytes: MUCH_UNSENT,
       answers: () => Number.POSITIVE_INFINITY,
@@ -131,18 +131,27 @@ export class Reception {
     channel.start();
   }
 
-  /** Whether it is a new domain, or one that comes back, its first words say. */
+  /** Whether it is a new domain, or one that comes back, its first words say. Throws what the system has no more of. */
   connectDomain(fd: number): void {
     const credentials = peerCredentials(fd);
     const user = this.#house.users.of(credentials.uid);
-    if (!user.tryToTake('connections')) return closeFd(fd);
-    const channel = this.#channel(fd, {
+    if (!user.tryToTake('connections')) return closeConnection(fd);
+    const limits = {
       bytes: MUCH_UNSENT,
       answers: () => this.#xenstore.quota.outstanding,
       most: Number.POSITIVE_INFINITY,
       pace: user.pace,
       takes: isMemory,
-    });
+      pid: credentials.pid,
+    };
+    let channel: UnixChannel;
+    try {
+      channel = this.#channel(fd, limits);
+    } catch (error) {
+      // Whose the connection is then, Listeners says.
+      user.giveBack('connections');
+      throw error;
+    }
     const visitor = { channel, user, credentials };
     channel.onClose = (error) => {
       this.#leave(visitor);
