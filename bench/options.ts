@@ -14,12 +14,16 @@ export interface Options {
   casesOf(question: Question): readonly Case[];
 }
 
-interface Given {
-  readonly quick?: true;
-  readonly full?: true;
+/** Files and directories that are to be written. */
+interface Written {
   readonly json?: string;
   readonly report?: string;
   readonly profile?: string;
+}
+
+interface Given extends Written {
+  readonly quick?: true;
+  readonly full?: true;
   readonly only?: readonly string[];
   readonly rounds?: number;
   readonly sizes?: readonly number[];
@@ -28,13 +32,18 @@ interface Given {
 
 const MISUSED = 2;
 
+/** A command that ends this OS process, with one line and status 2, when what it is asked for makes no sense. */
+export function strictCommand(name: string): Command {
+  return new Command(name)
+    .showSuggestionAfterError(false)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : MISUSED));
+}
+
 /** Ends this OS process, with a reason and status 2, when it makes no sense. */
 export function parse({ name, description, questions, sizes, rounds }: Benchmark): Options {
   const names = questions.map((question) => question.name);
-  const command = new Command(name)
+  const command = strictCommand(name)
     .description(description)
-    .showSuggestionAfterError(false)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : MISUSED))
     .option('--quick', 'one short round: to see that it works, not to quote')
     .option('--json <file>', 'write everything that was measured to a file')
     .option('--report <directory>', 'write report.md there, with charts')
@@ -80,7 +89,7 @@ function refuseStrangers(
 }
 
 /** Now, and not after an hour of measuring. */
-function refuseUnwritable(command: Command, { json, report, profile }: Given): void {
+export function refuseUnwritable(command: Command, { json, report, profile }: Written): void {
   const attempt = (option: string, write: () => void): void => {
     try {
       write();

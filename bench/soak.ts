@@ -1,6 +1,6 @@
 /** `npm run soak`: whether tubes keep what they promise for as long as one likes, and how many of them. See docs/robustness.md. */
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { positiveInteger } from './options.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { positiveInteger, refuseUnwritable, strictCommand } from './options.js';
 import type { Mode } from './soak/books.js';
 import { exact } from './soak/exact.js';
 import { load } from './soak/load.js';
@@ -29,7 +29,9 @@ interface LoadGiven {
 /** Of the columns. */
 const WIDTHS = [6, 8, 9, 8, 6, 30, 16, 12];
 
-const program = new Command('soak').description('Tries to break tubes: for long, and with many.');
+const program = strictCommand('soak')
+  .description('Tries to break tubes: for long, and with many.')
+  .addHelpText('after', '\nWithout a command it is exact, which has more options: soak exact --help.');
 
 program
   .command('exact', { isDefault: true })
@@ -64,7 +66,8 @@ program
 process.exitCode = 1;
 void program.parseAsync();
 
-async function runExact(given: ExactGiven): Promise<void> {
+async function runExact(given: ExactGiven, command: Command): Promise<void> {
+  refuseUnwritable(command, given);
   const { packets, seconds, report, ...settings } = given;
   const isAsked = packets !== undefined || seconds !== undefined;
   const limits = {

@@ -142,7 +142,13 @@ class Load {
     const tight = this.#descriptors + LEFT;
     this.#limit = tight;
     try {
-      while (connections.length < Math.max(count, 2 * LEFT)) connections.push(await this.#connect(socket));
+      while (connections.length < Math.max(count, 2 * LEFT)) {
+        const connection = this.#tryToConnect(socket);
+        if (connection !== undefined) connections.push(connection);
+        // As many wait by now as can.
+        else if (connections.length >= 2 * LEFT) break;
+        else await sleep(10);
+      }
       await this.#until('lingd is out of descriptors', () => this.#descriptors >= tight);
       const answers = await this.#openOne();
       if (answers.ok !== undefined) throw new Error('a tube was opened without descriptors');
@@ -188,12 +194,19 @@ class Load {
   /** As soon as there is room in lingd's queue. */
   async #connect(socket: string): Promise<number> {
     for (;;) {
-      try {
-        return connectUnix(path.join(this.#world.directory, socket));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-        await sleep(10);
-      }
+      const connection = this.#tryToConnect(socket);
+      if (connection !== undefined) return connection;
+      await sleep(10);
+    }
+  }
+
+  /** Undefined while too many wait there to be let in. */
+  #tryToConnect(socket: string): number | undefined {
+    try {
+      return connectUnix(path.join(this.#world.directory, socket));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      return undefined;
     }
   }
 

@@ -31,19 +31,38 @@ export class Inventory {
         ports: runtime.openPorts.size,
       })),
       files: fs.readdirSync(rundir).sort(),
-      lingds: lingds.map((pid) => ({
-        descriptors: descriptorsOf(pid).filter((target) => IS_OF_TUBES.test(target)),
-        mappings: tubeMappings(pid),
-      })),
     };
     const { client, close } = connectClient(path.join(rundir, 'socket'));
     try {
       const { connections } = await ask<{ connections: number }>(client, 'status');
-      return { ...here, connections, nodes: withoutPeers(await nodes(client)), usage: await usage(client) };
+      return {
+        ...here,
+        connections,
+        lingds: lingds.map((pid) => ({
+          descriptors: descriptorsOf(pid).filter((target) => IS_OF_TUBES.test(target)),
+          // Those that are no connections: doorbells, and where it listens.
+          sockets: countSockets(pid) - connections,
+          mappings: tubeMappings(pid),
+        })),
+        nodes: withoutInviters(await nodes(client)),
+        usage: await usage(client),
+      };
     } finally {
       await close();
     }
   }
+}
+
+/** But for the first three descriptors, which are those of who has started it. */
+function countSockets(pid: number): number {
+  const isSocket = (fd: string): boolean => {
+    try {
+      return fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  };
+  return fs.readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2 && isSocket(fd)).length;
 }
 
 /** The others depend on how a lingd was started; its connections are counted as such. */
@@ -62,15 +81,12 @@ function nodes(client: XenstoreClient): Promise<string[]> {
   });
 }
 
-/**
- * The directory of all tubes with a peer stays as long as that lives; the opener's also where it has ended after the last of
- * them, which docs/robustness.md says.
- */
-function withoutPeers(paths: readonly string[]): string[] {
+/** The directory of all tubes that a domain has opened to another is the opener's, and stays as long as that lives. */
+function withoutInviters(paths: readonly string[]): string[] {
   const all = new Set(paths);
   return paths.filter((each) => {
-    const [, side, peer] = /\/(tip|nock)\/(\d+)$/.exec(each) ?? [];
-    return side === undefined || (side === 'tip' && !all.has(`/local/domain/${peer}`));
+    const [, opener] = /\/tip\/(\d+)$/.exec(each) ?? [];
+    return opener === undefined || !all.has(`/local/domain/${opener}`);
   });
 }
 

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import {
   allocatePages,
   closeFd,
-  createEventFd,
+  createDoorbell,
   dupFd,
   MAX_PACKET,
   mapPages,
@@ -28,19 +28,12 @@ export class JoinedTube {
     const [pages, memory] = allocatePages(count);
     const all = Array.from({ length: count }, (_, page) => [memory, page]).flat();
     const mapped = mapPages(all);
-    const [a, b, c, d] = [1, 2, 3, 4].map(createEventFd) as [number, number, number, number];
-    const [e, f, g, h] = [a, b, c, d].map(dupFd) as [number, number, number, number];
-    this.roomBell = dupFd(c);
-    // What rings for one side is what the other waits on. LING has a doorbell for each ring, we for each thread.
-    const crossed = ringSize === 0 ? [h, g, f, e] : [f, e, h, g];
-    this.acceptor = new TubeEnd(this.reactor, 'acceptor', pages, [a, b, c, d], ringSize);
-    this.opener = new TubeEnd(
-      this.reactor,
-      'opener',
-      mapped,
-      crossed as [number, number, number, number],
-      ringSize,
-    );
+    const [first, second] = [createDoorbell(), createDoorbell()];
+    this.roomBell = dupFd(second[1]);
+    // LING has a doorbell for each ring, we for each thread.
+    const theirs = ringSize === 0 ? ([second[1], first[1]] as const) : ([first[1], second[1]] as const);
+    this.acceptor = new TubeEnd(this.reactor, 'acceptor', pages, [first[0], second[0]], ringSize);
+    this.opener = new TubeEnd(this.reactor, 'opener', mapped, theirs, ringSize);
     this.#memory = memory;
   }
 

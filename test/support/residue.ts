@@ -86,7 +86,7 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Waits until the two are equal; at the end of its patience says how they differ, as expect does. */
+/** Waits until the two are equal; at the end of its patience says how they differ, as expect does, or why it could not look. */
 export async function eventually<T>(
   look: () => T | Promise<T>,
   expected: T,
@@ -94,9 +94,8 @@ export async function eventually<T>(
 ): Promise<void> {
   const deadline = Date.now() + patience;
   for (;;) {
-    const seen = await look();
     try {
-      expect(seen).toEqual(expected);
+      expect(await look()).toEqual(expected);
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;

@@ -5,6 +5,8 @@
  *     stops before <step>     it does not send that one, nor any later one
  *     unheard from <step>     lingd takes no notice of that one, nor of any later one
  *     unanswered from <step>  lingd does it, and writes that down, but does not say so; later ones as above
+ *     halts before <step>     its OS process stops (SIGSTOP) before it sends that one, and goes on when it is continued
+ *     halts lingd at <step>   lingd does, before it takes notice of that one
  *
  * So all of them are there at once for one kill -9. Loaded into the OS process that will be killed: that of the domains, or
  * lingd, which prints a line `stopped` for each.
@@ -43,7 +45,8 @@ class Steps {
     const inTransaction = txId !== 0 && type !== wire.XS_TRANSACTION_END ? ' (T)' : '';
     if (what === 'WRITE' && place.endsWith('/state')) this.#state = value;
     const written = what === 'WRITE' && place.endsWith('/state') ? ` ${value}` : '';
-    return `${what} ${place.replace(PEER, "the peer's $1")}`.trim() + written + inTransaction;
+    const named = place.replace(PEER, "the peer's $1").replace(NOCKS, 'the nocks');
+    return `${what} ${named}`.trim() + written + inTransaction;
   }
 
   #count(what) {
@@ -55,6 +58,8 @@ class Steps {
 
 const TUBE = /^\/local\/domain\/\d+\/data\/((?:nock|tip))\/\d+\/\d+/;
 const LOOK = /^(nock|tip)(\/state)?$/;
+/** Of all tubes with a peer. */
+const NOCKS = /^\/local\/domain\/\d+\/data\/nock\/\d+$/;
 const PEER = /^\/local\/domain\/\d+\/(domid)$/;
 
 const TYPES = new Map(
@@ -67,6 +72,7 @@ const TYPES = new Map(
 class Stop {
   steps = new Steps();
   isReached = false;
+  #hasHalted = false;
   /** Sends what it has stopped before. */
   goOn = () => {};
 
@@ -86,9 +92,20 @@ class Stop {
     this.isReached = this.steps.next(packet) === this.step;
     return this.isReached;
   }
+
+  /** Whether it goes on after it has stopped; stops where that is, once. */
+  halts(packet) {
+    if (!this.where.startsWith('halts')) return false;
+    if (this.steps.next(packet) !== this.step || this.#hasHalted) return true;
+    this.#hasHalted = true;
+    process.kill(process.pid, 'SIGSTOP');
+    // Another thread may have taken the signal: this one is stopped a little later.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    return true;
+  }
 }
 
-const PLAN = /^(stops before|unheard from|unanswered from) (.+)$/;
+const PLAN = /^(stops before|unheard from|unanswered from|halts before|halts lingd at) (.+)$/;
 
 // ---- In the OS process of the domains
 
@@ -98,9 +115,10 @@ const senders = new Map();
 const { send } = UnixChannel.prototype;
 UnixChannel.prototype.send = function (packet, fds = []) {
   if (isMuted(packet)) return fds.forEach(closeFd);
-  const stop = senders.get(this) ?? Stop.of(packet, ['stops before']);
+  const stop = senders.get(this) ?? Stop.of(packet, ['stops before', 'halts before']);
   if (!stop) return send.call(this, packet, fds);
   senders.set(this, stop);
+  if (stop.halts(packet)) return send.call(this, packet, fds);
   if (stop.isReached) return fds.forEach(closeFd);
   if (!stop.isAt(packet)) return send.call(this, packet, fds);
   stop.goOn = () => send.call(this, packet, fds);
@@ -130,9 +148,10 @@ function isMuted({ type, reqId }) {
 
 const { handle } = DomainConnection.prototype;
 DomainConnection.prototype.handle = function (packet, fds) {
-  const stop = asking.get(this) ?? Stop.of(packet, ['unheard from', 'unanswered from']);
+  const stop = asking.get(this) ?? Stop.of(packet, ['unheard from', 'unanswered from', 'halts lingd at']);
   if (!stop) return handle.call(this, packet, fds);
   asking.set(this, stop);
+  if (stop.halts(packet)) return handle.call(this, packet, fds);
   if (stop.isReached) return fds.forEach(closeFd);
   if (!stop.isAt(packet)) return handle.call(this, packet, fds);
   if (stop.where === 'unheard from') fds.forEach(closeFd);

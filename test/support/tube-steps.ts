@@ -33,8 +33,7 @@ export const STEPS: Readonly<Record<Role, readonly string[]>> = {
     'CLOSE_CHANNEL 1',
     'CLOSE_CHANNEL 2',
     'UNWATCH tip',
-    'RM nock',
-    "READ the peer's domid",
+    'RM the nocks',
   ],
   acceptor: [
     'READ tip/nock',

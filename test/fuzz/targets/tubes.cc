@@ -27,12 +27,6 @@ struct End {
   uint64_t received = 0;
 };
 
-std::pair<Doorbell, Doorbell> makeDoorbell() {
-  Fd kick = createEventFd(), wait = createEventFd();
-  Doorbell theirs{duplicate(wait.get()), duplicate(kick.get())};
-  return {Doorbell{std::move(kick), std::move(wait)}, std::move(theirs)};
-}
-
 class Play {
  public:
   explicit Play(Input& input) : input_(input), isPacked_(input.byte() % 4 != 0) {
@@ -41,8 +35,8 @@ class Play {
     std::vector<PageOf> all;
     for (uint32_t i = 0; i < pages; i++) all.push_back({memory.get(), i});
     pages_ = std::make_unique<SharedPages>(SharedPages::map(all));
-    auto [first, firstOfPeer] = makeDoorbell();
-    auto [second, secondOfPeer] = makeDoorbell();
+    auto [first, firstOfPeer] = createDoorbell();
+    auto [second, secondOfPeer] = createDoorbell();
     SharedPages theirs = SharedPages::map(all);
     if (isPacked_) {
       open(ends_[0], Side::OPENER, std::move(mine), std::move(first), std::move(second));
@@ -73,7 +67,7 @@ class Play {
   }
 
  private:
-  static void open(End& end, Side side, SharedPages pages, Doorbell awake, Doorbell pressure) {
+  static void open(End& end, Side side, SharedPages pages, Fd awake, Fd pressure) {
     end.packed = std::make_shared<PackedTube>(end.reactor, end.relief, slabs, side, std::move(pages), LEAST_RING, std::move(awake),
                                               std::move(pressure));
     end.tube = end.packed;
@@ -137,7 +131,6 @@ class Play {
 
   void hangUp(End& end) {
     if (input_.byte() % 8 != 0) return;
-    end.tube->mute();
     end.tube->hangUp();
     end.expected.hangUp();
   }
