@@ -47,7 +47,7 @@ test('who has installed the package finds what its documents link to', async () 
   const { status, stdout } = await run('npm', arguments_, { cwd: root });
   expect(status).toBe(0);
   const packed: string[] = JSON.parse(stdout)[0].files.map((file: { path: string }) => file.path);
-  const linked = [...new Set([...documents, 'CHANGELOG.md'].flatMap(linksOf))];
+  const linked = [...new Set([...documents, 'CHANGELOG.md', 'SECURITY.md'].flatMap(linksOf))];
   expect(linked.length).toBeGreaterThan(10);
   expect(linked.filter((file) => !packed.includes(file))).toEqual([]);
 });

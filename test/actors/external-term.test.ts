@@ -722,6 +722,7 @@ describe('binary_to_term of bytes from anybody', () => {
     ['a node that is no atom', bytesOf(131, 88, 97, 1, Buffer.alloc(12)), /no atom, at byte 2/],
     ['a port beyond 2^53', bytesOf(131, 120, n, u32(0x20_0000), u32(0), u32(1)), /2\^53, at byte 6/],
     ['6 words in a reference', bytesOf(131, 90, 0, 6, n, Buffer.alloc(28)), /6 words, at byte 4/],
+    ['no word in an old reference', bytesOf(131, 114, 0, 0, n, 0), /0 words, at byte 4/],
     ['a bitstring', bytesOf(131, 77, u32(1), 3, 0), /BIT_BINARY_EXT/],
     ['a bitstring of no bits', bytesOf(131, 77, u32(1), 0, 0), /BIT_BINARY_EXT/],
     ['fun lists:map/2', bytesOf(131, 113, 100, 0, 1, 'l', 100, 0, 1, 'm', 97, 2), /EXPORT_EXT.*at byte 1/],

@@ -17,8 +17,13 @@ const PROGRAMS = {
   bench: 'bench/main.js',
   'bench:actors': 'bench/actors.js',
   'bench:xenstore': 'bench/xenstore.js',
+  soak: 'bench/soak.js',
+  fuzz: '../test/fuzz/main.ts',
 } as const;
 type Name = keyof typeof PROGRAMS;
+
+/** Compiles what is TypeScript. */
+const HOOKS = path.resolve('test/fuzz/hooks.js');
 
 const MISUSED = 2;
 const FAILED = 1;
@@ -43,7 +48,8 @@ afterAll(async () => {
 
 function start(name: Name, args: readonly string[], uid?: number): Promise<Ended> {
   const env = { XENSTORED_RUNDIR: rundir };
-  return run(process.execPath, [path.join(DIST, PROGRAMS[name]), ...args.map(filled)], {
+  const loader = PROGRAMS[name].endsWith('.ts') ? ['-r', HOOKS] : [];
+  return run(process.execPath, [...loader, path.join(DIST, PROGRAMS[name]), ...args.map(filled)], {
     cwd: directory,
     env,
     uid,
@@ -151,6 +157,28 @@ const USUAL: Record<string, Case[]> = {
     ['pong x', "'pong x'"],
     ['pong -1', "'pong -1'"],
     ['pong 1 2', "'pong 1 2'"],
+  ],
+  soak: [
+    ['--nonsense', "'--nonsense'"],
+    ['--secnods 3', "'--secnods'"],
+    ['nonsense', 'too many arguments'],
+    ['--packets 0', "argument '0' is invalid"],
+    ['--seconds -1', "argument '-1' is invalid"],
+    ['--seed -1', "argument '-1' is invalid"],
+    ['--mode other', "argument 'other' is invalid"],
+    ['--report FILE', "'--report': EEXIST"],
+    ['load --nonsense', "'--nonsense'"],
+    ['load --domains many', "argument 'many' is invalid"],
+  ],
+  fuzz: [
+    ['--nonsense', "'--nonsense'"],
+    ['nonsense', "value 'nonsense' is invalid"],
+    ['term --seconds x', "argument 'x' is invalid"],
+    ['term --seconds 0', "argument '0' is invalid"],
+    ['term --seed 1.5', "argument '1.5' is invalid"],
+    ['term --patience -1', "argument '-1' is invalid"],
+    ['term --input !!', "argument '!!' is invalid"],
+    ['term --input', "'--input <base64>' argument missing"],
   ],
 };
 

@@ -77,6 +77,58 @@ void descriptors(Attack& attack, Lingd&, const std::string& domains, const std::
   }
 }
 
+// Asks, and takes no answer, until lingd reads no more of it; then its own connection is in what nobody reads.
+void silence(Attack& attack, Lingd& lingd, const std::string&, const std::string&) {
+  const int connection = lingd.socket();
+  check(fcntl(connection, F_SETFL, O_NONBLOCK), "fcntl");
+  const std::string request = header(XS_READ, 5) + std::string("name\0", 5);
+  const std::vector<int> itself{connection}, nothing;
+  // Until for a while nothing more goes in.
+  for (int refused = 0; refused < 300 || attack.isOn(); refused++) {
+    while (sendBytes(connection, request, attack.random() % 50 == 0 ? itself : nothing)) refused = 0;
+    usleep(1000);
+  }
+}
+
+// Its own connection in a doorbell whose other end nobody has but lingd, until it is bound.
+void doorbells(Attack& attack, Lingd& lingd, const std::string&, const std::string&) {
+  const Answer channel = lingd.get(ALLOC_CHANNEL, numbers({1}));
+  if (!sendBytes(channel.fds.at(0), "x", {lingd.socket()})) die("sendmsg");
+  while (attack.isOn()) usleep(1000);
+}
+
+// Descriptors whose closing can make wait who closes them last, wherever lingd meets them: with a request, behind too many others,
+// in half of one, behind what it does not read, in a doorbell.
+void lingerers(Attack& attack, Lingd& hostile, const std::string& domains, const std::string&) {
+  const std::string request = header(GRANT, 8) + numbers({1, 1});
+  const int memory = check(memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create");
+  for (const size_t before : {size_t{0}, size_t{63}, size_t{64}, MOST_FDS - 1}) {
+    Lingd lingd(domains);
+    std::vector<int> fds(before, memory);
+    fds.push_back(lingerer());
+    sendBytes(lingd.socket(), request, fds);
+    close(fds.back());
+    lingd.next();
+  }
+  const int lingers = lingerer();
+  const std::string read = header(XS_READ, 5) + std::string("name\0", 5);
+  for (const bool isUnread : {false, true}) {
+    const int fd = connectTo(domains, SOCK_NONBLOCK);
+    if (!isUnread) sendBytes(fd, request.substr(0, 10), {lingers});
+    // Until for a while nothing more goes in.
+    for (int refused = 0; isUnread && refused < 100; refused++) {
+      while (sendBytes(fd, read, attack.random() % 50 == 0 ? std::vector<int>{lingers} : std::vector<int>{})) refused = 0;
+      usleep(1000);
+    }
+    close(fd);
+  }
+  const Answer channel = hostile.get(ALLOC_CHANNEL, numbers({1}));
+  if (!sendBytes(channel.fds.at(0), "x", {lingers})) die("sendmsg");
+  close(lingers);
+  hostile.get(CLOSE_CHANNEL, numbers({channel.number(0)}));
+  while (attack.isOn()) usleep(1000);
+}
+
 // Says hello on as many connections as there can be.
 void connections(Attack& attack, Lingd&, const std::string& domains, const std::string&) {
   while (attack.isOn()) {
@@ -130,7 +182,9 @@ void work(Attack& attack, Lingd& lingd, const std::string&, const std::string&) 
 const std::map<std::string, OnLingd>& attacksOnLingd() {
   static const std::map<std::string, OnLingd> all = {
       {"garbage", garbage},         {"nonsense", nonsense},       {"lengths", lengths}, {"halves", halves},
-      {"descriptors", descriptors}, {"connections", connections}, {"greed", greed},     {"work", work},
+      {"descriptors", descriptors}, {"connections", connections}, {"greed", greed},
+      {"silence", silence},         {"doorbells", doorbells},     {"work", work},
+      {"lingerers", lingerers},
   };
   return all;
 }

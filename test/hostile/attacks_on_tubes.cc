@@ -49,6 +49,39 @@ void pressure(Attack& attack, Lingd&, TubePeer& tube) {
   while (attack.isOn()) tube.ring(1);
 }
 
+// What can be done to a socket from its other end, so that who rings it would wait, or fail: filled, with descriptors too, and
+// at last not to be rung any more.
+void doorbells(Attack& attack, Lingd&, TubePeer& tube) {
+  const std::string much(1 + attack.random() % 65'536, 'x');
+  const auto fill = [&] {
+    for (const int doorbell : tube.doorbells) {
+      for (const std::vector<int>& fds : {std::vector<int>{doorbell, tube.memory}, std::vector<int>{}}) {
+        while (attack.isOn() && sendBytes(doorbell, much, fds)) continue;
+      }
+    }
+  };
+  while (attack.isOn() && attack.count() < 100) {
+    fill();
+    usleep(1000);
+  }
+  for (const int doorbell : tube.doorbells) {
+    check(fcntl(doorbell, F_SETFL, fcntl(doorbell, F_GETFL) & ~O_NONBLOCK), "O_NONBLOCK");
+    check(shutdown(doorbell, attack.random() % 2 == 0 ? SHUT_RD : SHUT_RDWR), "shutdown");
+  }
+  while (attack.isOn()) usleep(1000);
+}
+
+// Descriptors whose closing can make wait who closes them last: the first of each doorbell is heard, and others when it is closed.
+void lingerers(Attack& attack, Lingd&, TubePeer& tube) {
+  while (attack.isOn() && attack.count() < 20) {
+    for (const int doorbell : tube.doorbells) {
+      const int lingers = lingerer();
+      sendBytes(doorbell, "x", {lingers});
+      close(lingers);
+    }
+  }
+}
+
 void deaf(Attack& attack, Lingd&, TubePeer&) {
   while (attack.isOn()) usleep(1000);
 }
@@ -91,7 +124,7 @@ void state(Attack& attack, Lingd& lingd, TubePeer& tube) {
 const std::map<std::string, OnTube>& attacksOnTubes() {
   static const std::map<std::string, OnTube> all = {
       {"pages", pages},       {"control", control}, {"records", records}, {"bells", bells}, {"pressure", pressure},
-      {"deaf", deaf},         {"wishes", wishes},   {"memory", memory},   {"state", state},
+      {"deaf", deaf},  {"doorbells", doorbells},         {"wishes", wishes},   {"lingerers", lingerers},   {"memory", memory},   {"state", state},
   };
   return all;
 }

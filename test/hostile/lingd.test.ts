@@ -1,9 +1,9 @@
 /** A domain sends lingd whatever can be sent: nobody else notices, and when it has gone nothing of it is left. */
 
-import { descriptorsOf } from '../support/residue';
+import { descriptorsOf, eventually } from '../support/residue';
 import { run } from '../support/run';
 import { ATTACK, compileHostile, Hostile, removeHostile } from './hostile-program';
-import { Street, usesLessThanACore } from './street';
+import { isAtRest, Street, usesLessThanACore } from './street';
 
 const QUOTAS = ['nodes=2000', 'watches=1200', 'transactions=50'].flatMap((quota) => ['--quota', quota]);
 
@@ -32,7 +32,9 @@ async function attack(what: string): Promise<string[]> {
   const act = async (): Promise<void> => {
     said = await hostile!.attack();
   };
-  expect(await usesLessThanACore([victim.pid, lingd.pid as number], act)).toEqual([true, true]);
+  expect(await usesLessThanACore([victim.pid], act)).toEqual([true]);
+  // What it is asked it does, with a core and what V8's collector takes of others: but not for longer than it is asked.
+  await eventually(() => isAtRest(lingd.pid as number), true);
   await street.assertUndisturbed();
   return said;
 }
@@ -43,6 +45,9 @@ const ATTACKS = {
   lengths: 'packets of enormous lengths',
   halves: 'halves of requests, with its own connection in them, and then nothing',
   descriptors: 'descriptors of everything but memory, or too many, or none',
+  silence: 'requests, of whose answers it takes none, with its own connection behind what waits',
+  doorbells: 'nothing, but has its own connection in an end of a doorbell that lingd keeps',
+  lingerers: 'descriptors that make wait who closes them, with requests, and where nobody reads them',
   work: 'requests that are as much work as can be',
 };
 

@@ -12,13 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 constexpr uint32_t XS_READ = 2, XS_WATCH = 4, XS_TRANSACTION_START = 6, XS_WRITE = 11, XS_MKDIR = 12, XS_SET_PERMS = 14;
 constexpr uint32_t XS_WATCH_EVENT = 15, XS_ERROR = 16;
-constexpr uint32_t HELLO = 0x100, GRANT = 0x101, MAP = 0x102, ALLOC_CHANNEL = 0x104, BIND_CHANNEL = 0x105;
+constexpr uint32_t HELLO = 0x100, GRANT = 0x101, MAP = 0x102, ALLOC_CHANNEL = 0x104, BIND_CHANNEL = 0x105, CLOSE_CHANNEL = 0x106;
 constexpr size_t MOST_FDS = 253;
 
 [[noreturn]] inline void die(const std::string& what) {
@@ -68,6 +69,26 @@ inline bool sendBytes(int socket, const std::string& bytes, const std::vector<in
     memcpy(CMSG_DATA(rights), fds.data(), sizeof(int) * fds.size());
   }
   return sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+// A connection to this process itself, full of what nobody reads: who closes it last waits for a minute, until that is read.
+inline int lingerer() {
+  const int listener = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* to = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  check(bind(listener, to, size), "bind");
+  check(listen(listener, 1), "listen");
+  check(getsockname(listener, to, &size), "getsockname");
+  const int fd = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+  check(connect(fd, to, size), "connect");
+  const std::string much(65'536, 'x');
+  while (send(fd, much.data(), much.size(), MSG_DONTWAIT) > 0) continue;
+  const linger patience{1, 60};
+  check(setsockopt(fd, SOL_SOCKET, SO_LINGER, &patience, sizeof patience), "setsockopt");
+  return fd;
 }
 
 struct Answer {

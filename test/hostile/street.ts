@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ring } from '#ports/drivers/tube-options';
 import type { XenstoreClient } from '#xen/xenstore/client';
+import { XS_CONTROL } from '#xen/xenstore/wire';
 import { Box } from '../support/box';
 import type { Program } from '../support/program';
 import { descriptorsOf, eventually } from '../support/residue';
@@ -87,8 +89,13 @@ export class Street {
 
   /** Before somebody hostile comes. */
   async look(): Promise<void> {
-    if (this.#held.length > 0) await this.assertCleanedUp();
+    const isFirst = this.#held.length === 0;
+    if (!isFirst) await this.assertCleanedUp();
     this.#before = await this.#reports();
+    // Later lingd may just have let somebody in who has gone before.
+    if (!isFirst) return;
+    // Nor may those be left with which these have looked whether lingd is there: the tool and three domains.
+    await eventually(() => this.#connections(), 4);
     this.#held = this.#pids.map(descriptorsOf);
     this.#nodes = await this.#nodesOfTubes();
   }
@@ -109,7 +116,7 @@ export class Street {
     }
   }
 
-  /** After the hostile one has gone, everybody has what they had before {@link look}, and nothing else. */
+  /** After the hostile one has gone, everybody has what they had when they first came, and nothing else. */
   async assertCleanedUp(): Promise<void> {
     const domids = this.#all.map(({ domid }) => String(domid)).sort();
     await eventually(async () => (await this.tool.directory('/local/domain')).sort(), domids);
@@ -138,11 +145,16 @@ export class Street {
     return Promise.all(this.#all.map((each) => each.report()));
   }
 
+  async #connections(): Promise<number> {
+    const { payload } = await this.tool.request(XS_CONTROL, Buffer.from('status\0'));
+    return JSON.parse(String(payload).replace('\0', '')).connections;
+  }
+
   get #pids(): number[] {
     return [this.lingd.pid as number, ...this.#all.map(({ pid }) => pid)];
   }
 
-  /** By domain and side. The directory of a peer may stay when the last tube with it has gone. */
+  /** By domain and side. The directory of who has opened tubes may stay when the last of them has gone. */
   #nodesOfTubes(): Promise<string[][]> {
     const sides = this.#all.flatMap(({ domid }) =>
       ['tip', 'nock'].map((side) => `/local/domain/${domid}/data/${side}`),
@@ -176,7 +188,7 @@ function tidsOf(talks: Report['talks']): number[] {
 }
 
 /** What an OS process has used of all cores, in milliseconds. */
-export function cpuTime(pid: number): number {
+function cpuTime(pid: number): number {
   const [, rest] = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ');
   const fields = (rest as string).split(' ');
   // In ticks, of which Linux tells 100 a second on every machine.
@@ -194,4 +206,11 @@ export async function usesLessThanACore(
   const took = performance.now() - started;
   // Two ticks are as much as one may be told too late.
   return pids.map((pid, i) => cpuTime(pid) - before[i]! < took + 20);
+}
+
+/** Whether an OS process uses less than half a core, as whoever has nothing to do but what neighbours ask now and then. */
+export async function isAtRest(pid: number): Promise<boolean> {
+  const before = cpuTime(pid);
+  await sleep(200);
+  return cpuTime(pid) - before < 100;
 }

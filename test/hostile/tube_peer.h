@@ -21,8 +21,8 @@ struct TubePeer {
   uint8_t* base = nullptr;
   size_t pages = 0;
   int memory = -1;
-  // Of the channels tx and rx: those that the other side waits on.
-  int kick[2] = {-1, -1};
+  // This end's, of the channels tx and rx.
+  int doorbells[2] = {-1, -1};
 
   size_t bytes() const { return pages * ling::PAGE_SIZE; }
   ling::Ring* ring() const {
@@ -35,8 +35,7 @@ struct TubePeer {
   }
   uint8_t* records() const { return base + ling::PAGE_SIZE + (isOpener ? 0 : ringSize); }
   void ring(int channel) const {
-    const uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(kick[channel], &one, sizeof one);
+    ::send(doorbells[channel], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
   void ringBoth() const {
     ring(0);
@@ -98,7 +97,7 @@ inline TubePeer acceptTube(Lingd& lingd, uint32_t victim, const std::string& tid
   for (int i = 0; i < 2; i++) {
     const Answer channel = lingd.get(ALLOC_CHANNEL, numbers({victim}));
     ports[i] = std::to_string(channel.number(0));
-    tube.kick[i] = channel.fds.at(0);
+    tube.doorbells[i] = channel.fds.at(0);
   }
   lingd.write(tube.ownDirectory + "/ring-ref", std::to_string(first));
   lingd.write(tube.ownDirectory + "/event-channel-tx", ports[0]);
@@ -140,7 +139,9 @@ inline TubePeer openTube(Lingd& lingd, uint32_t me, uint32_t victim, const std::
   if (base == MAP_FAILED) die("mmap");
   tube.base = static_cast<uint8_t*>(base);
   const std::string keys[] = {"event-channel-tx", "event-channel-rx"};
-  for (int i = 0; i < 2; i++) tube.kick[i] = lingd.get(BIND_CHANNEL, numbers({victim, number(keys[i])})).fds.at(0);
+  for (int i = 0; i < 2; i++) {
+    tube.doorbells[i] = lingd.get(BIND_CHANNEL, numbers({victim, number(keys[i])})).fds.at(0);
+  }
   lingd.write(nock + "/state", "4");
   lingd.await(tip + "/state", "4");
   return tube;

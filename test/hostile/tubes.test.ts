@@ -30,6 +30,8 @@ const ATTACKS: readonly [name: string, what: string, rings: readonly number[], r
     ['writes packets that are none', 'records', [0, PACKED], ['eproto']],
     ['rings without end', 'bells', [0, PACKED], ['eproto']],
     ['rings for the relief without end', 'pressure', [PACKED], ['normal']],
+    ['fills the doorbells, and makes them useless', 'doorbells', [0, PACKED], ['eproto', 'normal']],
+    ['makes wait who closes what it leaves in the doorbells', 'lingerers', [0, PACKED], ['normal']],
     ['never reads', 'deaf', [0, PACKED], ['normal']],
     ['wishes for everything all the time', 'wishes', [PACKED], ['normal']],
     ['resizes, empties and seals the memory', 'memory', [0, PACKED], ['eproto', 'normal']],
@@ -49,6 +51,8 @@ test.each(CASES)('$side that $name, with rings of $ring bytes', async ({ what, r
   const domid = await hostile.domid();
   if (side === 'acceptor') expect(await victim.open(domid, tid, ring || 'ling')).toBe('ok');
   expect(await hostile.hear()).toBe('ready');
+  // Or the tube could have ended before anybody knew its number.
+  await eventually(async () => tid in (await victim.report()).talks, true);
 
   const pids = [victim.pid, lingd.pid as number];
   expect(await usesLessThanACore(pids, () => hostile!.attack())).toEqual([true, true]);

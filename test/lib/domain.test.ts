@@ -1,5 +1,6 @@
 import { boot, type Domain, OptionError, type Port, ProcessExit } from 'ling-tubes';
 import { Box } from '../support/box';
+import { eventually } from '../support/residue';
 
 describe('options of boot', () => {
   test.each([
@@ -19,6 +20,27 @@ describe('options of boot', () => {
     await expect(booting).rejects.toMatchObject({ code: 'ERR_OPTION' });
   });
 });
+
+test.each([1, 2])(
+  'boot where Xenstore has room for %i nodes fails, says why, and leaves nothing',
+  async (nodes) => {
+    const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const box = new Box();
+    try {
+      await box.lingd('--quota', `nodes=${nodes}`);
+      const error = await box.boot().then(
+        () => undefined,
+        ({ reason }) => JSON.stringify(reason),
+      );
+      expect(error).toContain('["failed_to_start_child","tube_server",');
+      expect(String(said.mock.calls)).toContain('enospc');
+      await eventually(() => box.client('socket').directory('/local/domain'), []);
+    } finally {
+      said.mockRestore();
+      await box.close();
+    }
+  },
+);
 
 describe('run', () => {
   let box: Box;

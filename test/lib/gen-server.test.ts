@@ -127,11 +127,14 @@ describe('a server', () => {
     });
   });
 
-  test('thrown values count as returned', async () => {
+  test.each([
+    ['by throw/1', (value: unknown) => new ErlangThrow(value)],
+    ['as they are', (value: unknown) => value],
+  ])('values that are thrown %s count as returned', async (_, make) => {
     const thrower: gen_server.Behaviour<number, ['get', number]> = {
       init: () => ['ok', 1],
       handle_call() {
-        throw new ErlangThrow(['reply', 7, 1]);
+        throw make(['reply', 7, 1]);
       },
     };
     await run(async (self) => {

@@ -181,6 +181,26 @@ describe('start', () => {
     },
   );
 
+  test.each([
+    ['already_started, with who has it', true],
+    ['badarg, where it says that nobody has it', false],
+  ])('of a name that the registry gives to another one meanwhile: %s', async (_, isThere) => {
+    await run(async (self) => {
+      const winner = self.spawn((other) => other.receive(() => false));
+      const book = new Phonebook();
+      book.register_name = async (name) => {
+        if (isThere) book.pids.set(String(name), winner);
+        return 'no';
+      };
+      const answer = await gen_server.start(self, server, 1, { name: ['via', book, 'it'] });
+      expect(answer).toEqual([
+        'error',
+        isThere ? ['already_started', winner] : ['badarg', expect.anything()],
+      ]);
+      self.exit(winner, 'kill');
+    });
+  });
+
   test.each(STARTS)('badarg for a monitor among the options for spawn: %s', async (_, start) => {
     await run(async (self) => {
       for (const option of ['monitor', ['monitor', []]] as const) {

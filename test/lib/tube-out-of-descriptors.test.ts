@@ -75,7 +75,7 @@ test('who opens one is told emfile until there are enough', async () => {
     await eventually(() => countOpen(program), before);
   }
   const enough = answers.indexOf('ok');
-  expect(enough).toBeGreaterThan(3);
+  expect(enough).toBeGreaterThan(1);
   expect(answers).toEqual(answers.map((_, left) => (left < enough ? 'emfile' : 'ok')));
 });
 
@@ -97,7 +97,7 @@ test('who accepts one gets the next', async () => {
       await eventually(() => countOpen(program), before);
     }
     const enough = answers.indexOf('ok');
-    expect(enough).toBeGreaterThan(3);
+    expect(enough).toBeGreaterThan(1);
     expect(answers).toEqual(answers.map((_, left) => (left < enough ? 'closed' : 'ok')));
   });
 });

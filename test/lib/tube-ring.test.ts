@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { type Domain, type OpenOption, ok, type Port, type Self, tube } from 'ling-tubes';
-import { PAGE_SIZE, type SharedPages, writeGrefs, writePackedGrefs } from '#native';
+import { closeFd, PAGE_SIZE, type SharedPages, writeGrefs, writePackedGrefs } from '#native';
+import { encodeNumbers, HYPERCALL_MAP } from '#xen/hypercall';
 import type { Grant } from '#xen/hypervisor';
 import { tubeKeys } from '#xen/tube-handshake';
 import { Box } from '../support/box';
@@ -84,7 +85,7 @@ describe('what the opener would like, and what the acceptor makes', () => {
 
   test.each(MADE)('in two OS processes, where the acceptor makes at most %s', async (made) => {
     const a = await box.boot();
-    const peer = box.run(async ({ ling, say }, made) => {
+    const peer = box.run(async ({ ling, say, listen }, made) => {
       const { tube, ok } = ling;
       const domain = await ling.boot(made === null ? {} : { tubeRing: made });
       domain.spawn(async (self) => {
@@ -101,15 +102,14 @@ describe('what the opener would like, and what the acceptor makes', () => {
         }
       });
       say(domain.domid);
+      // Or it would give up the channel to the test, which is a socket too.
+      await listen();
     }, made ?? null);
     const domid = await peer.hear<number>();
     const open = (tid: number, asked: Ring) =>
       a.run(async (self) => exchange(self, ok(await tube.open(self, domid, tid, optionsFor(asked)))));
-    // The first starts threads.
-    await open(99, undefined);
-    const memories = () => descriptorsOf(peer.pid).filter((target) => /memfd|eventfd/.test(target));
+    const memories = () => descriptorsOf(peer.pid).filter((target) => /memfd|socket/.test(target));
     const portless = () => [...a.runtime.openPorts].length;
-    await eventually(portless, 0);
     const held = memories();
     for (const [tid, asked] of ASKED.entries()) {
       const ring = agreed(asked, made);
@@ -221,6 +221,26 @@ describe('a peer made by hand', () => {
     });
   });
 
+  test.each([
+    ['LING', {}],
+    ['packed', { ring: '131072' }],
+  ])('recv of a passive tube whose peer writes nonsense is closed: %s rings', async (_, keys) => {
+    const accepting = new End().start(b, (self) => tube.accept(self, [['active', false]]));
+    await peer.invite(b.domid, 1, keys);
+    const offer = await peer.offer(b.domid, 1);
+    const request = encodeNumbers(b.domid, Number(offer['ring-ref']));
+    const { fds } = await peer.hypervisor.xenstore.request(HYPERCALL_MAP, request);
+    await peer.connected(b.domid, 1);
+    const one = await accepting;
+    // All indices of the first page, which both sides have.
+    fs.writeSync(fds[0] as number, Buffer.alloc(1024, 0x7f), 0, 1024, 0);
+    expect(await b.run((self) => tube.recv(self, one.tube, 10_000))).toEqual(['error', 'closed']);
+    await eventually(() => one.ended, 'eproto');
+    fds.forEach(closeFd);
+    await peer.leave();
+    await othersAreFine();
+  });
+
   test('a peer that rings again and again for nothing loses its tube', async () => {
     const accepting = new End().start(b, (self) => tube.accept(self));
     await peer.invite(b.domid, 1, { ring: '131072' });
@@ -228,10 +248,8 @@ describe('a peer made by hand', () => {
     const bell = await peer.hypervisor.bindChannel(b.domid, Number(offer['event-channel-tx']));
     await peer.connected(b.domid, 1);
     const one = await accepting;
-    const ring = Buffer.alloc(8, 0);
-    ring[0] = 1;
     const ringAgain = async (): Promise<void> => {
-      fs.writeSync(bell.kick, ring);
+      fs.writeSync(bell.doorbell, 'x');
       await new Promise((resolve) => setImmediate(resolve));
     };
     // Once in a while is nothing.

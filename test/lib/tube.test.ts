@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { type Domain, isData, ok, type Port, tube, xenstore } from 'ling-tubes';
+import { type Domain, isData, ok, type Pid, type Port, supervisor, tube, xenstore } from 'ling-tubes';
 import { TIP } from '#xen/tube-handshake';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually, tubeMappings } from '../support/residue';
@@ -401,7 +401,11 @@ describe('closing', () => {
     }
   });
 
-  test('is one removal of the own directory on each side', async () => {
+  test.each([
+    ['the last tube with a peer', 0, '/local/domain/1/data/nock/2'],
+    ['one of two', 1, '/local/domain/1/data/nock/2/6'],
+  ])('%s is one removal on each side', async (_which, others, nock) => {
+    for (let tid = 0; tid < others; tid++) await End.pair(a, b, tid);
     const [one, other] = await End.pair(a, b, 6);
     const watching = box.client('socket');
     const seen: string[] = [];
@@ -409,10 +413,57 @@ describe('closing', () => {
     seen.length = 0;
     await a.run((self) => tube.close(self, one.tube));
     await eventually(() => other.ended, 'normal');
-    const expected = [`/local/domain/1/data/nock/2/6`, `/local/domain/2/data/tip/1/6`];
+    const expected = [nock, `/local/domain/2/data/tip/1/6`];
     await eventually(() => seen, expected);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(seen).toEqual(expected);
+  });
+
+  test('tells who watches the state of the last tube once, as LING wants it', async () => {
+    const [one, other] = await End.pair(a, b, 6);
+    const seen: string[] = [];
+    const state = '/local/domain/1/data/nock/2/6/state';
+    await box.client('socket').watch(state, (path) => seen.push(path));
+    await eventually(() => seen, [state]);
+    await a.run((self) => tube.close(self, one.tube));
+    await eventually(() => other.ended, 'normal');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen).toHaveLength(2);
+  });
+
+  test('leaves nothing of a peer that ends later, whatever else is opened to it meanwhile', async () => {
+    const nocks = async () => Object.keys(await snapshot(box)).filter((path) => /\/data\/nock\/./.test(path));
+    const c = await box.boot();
+    const accepting = c.run(async (self) => {
+      for (let i = 0; i < 300; i++) {
+        const port = ok(await tube.accept(self));
+        self.port_command(port, 'welcome');
+      }
+      // Its end would be that of tubes that are still to be closed by the others.
+      await Promise.all(opening);
+    });
+    const opening: Promise<void>[] = Array.from({ length: 3 }, (_, tid) =>
+      a.run(async (self) => {
+        for (let i = 0; i < 100; i++) {
+          const port = ok(await tube.open(self, c.domid, tid));
+          await self.receive(isData(port));
+          expect(await tube.close(self, port)).toBe('ok');
+        }
+      }),
+    );
+    // A tube that could not be, and one whose keeper was killed.
+    expect(await a.run((self) => tube.open(self, 999))).toEqual(['error', 'not_found']);
+    await Promise.all([...opening, accepting]);
+    await eventually(nocks, []);
+    const [, other] = await End.pair(a, c, 7);
+    await a.run(async (self) => {
+      for (const [, pid] of await supervisor.which_children(self, 'tube_keepers'))
+        self.exit(pid as Pid, 'kill');
+    });
+    await eventually(() => other.ended, 'normal');
+    await eventually(nocks, []);
+    await c.stop();
+    expect(await nocks()).toEqual([]);
   });
 
   test.each([1, 31])('right after accepting and sending %i packets loses none of them', async (count) => {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { closeFd, createEventFd, Reactor } from '#native';
+import { closeFd, createDoorbell, Reactor } from '#native';
 import { type Watch, Watcher } from '#native/watcher';
 import { changesSince, eventually, holdings } from '../support/residue';
 import { run } from '../support/run';
@@ -11,8 +11,8 @@ beforeEach(() => {
 });
 afterEach(() => eventually(() => changesSince(before), []));
 
-function ring(fd: number): void {
-  fs.writeSync(fd, new Uint8Array(new BigUint64Array([1n]).buffer));
+function ring(doorbell: number): void {
+  fs.writeSync(doorbell, 'x');
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
@@ -20,12 +20,13 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3
 describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
   let watcher: Watcher;
   let fd: number;
+  let button: number;
   let watch: Watch;
   let called: number;
 
   beforeEach(() => {
     watcher = Watcher[kind]();
-    fd = createEventFd();
+    [fd, button] = createDoorbell();
     called = 0;
     watch = watcher.watch(fd, () => {
       called++;
@@ -34,18 +35,19 @@ describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
   afterEach(async () => {
     await watcher.close();
     closeFd(fd);
+    closeFd(button);
   });
 
   test('calls back once for every time it was armed, however often it is rung', async () => {
-    ring(fd);
+    ring(button);
     await turn();
     expect(called).toBe(0);
     for (let round = 1; round <= 3; round++) {
       watch.arm();
-      ring(fd);
-      ring(fd);
+      ring(button);
+      ring(button);
       await eventually(() => called, round);
-      ring(fd);
+      ring(button);
       await turn();
       expect(called).toBe(round);
     }
@@ -54,14 +56,14 @@ describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
   test('does not call for what is closed, nor after its own end', async () => {
     watch.arm();
     watch.close();
-    ring(fd);
+    ring(button);
     await turn();
     const other = watcher.watch(fd, () => {
       called++;
     });
     other.arm();
     await watcher.close();
-    ring(fd);
+    ring(button);
     await turn();
     expect(called).toBe(0);
     other.arm();
@@ -69,15 +71,15 @@ describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
   });
 
   test('watches many at a time, each for itself', async () => {
-    const fds = Array.from({ length: 200 }, createEventFd);
+    const doorbells = Array.from({ length: 200 }, createDoorbell);
     const rung: number[] = [];
-    for (const [i, each] of fds.entries()) watcher.watch(each, () => rung.push(i)).arm();
-    for (const each of fds.filter((_, i) => i % 2 === 0)) ring(each);
+    for (const [i, [each]] of doorbells.entries()) watcher.watch(each, () => rung.push(i)).arm();
+    for (const [, each] of doorbells.filter((_, i) => i % 2 === 0)) ring(each);
     await eventually(
       () => rung.toSorted((a, b) => a - b),
-      fds.flatMap((_, i) => (i % 2 === 0 ? [i] : [])),
+      doorbells.flatMap((_, i) => (i % 2 === 0 ? [i] : [])),
     );
-    fds.forEach(closeFd);
+    doorbells.flat().forEach(closeFd);
   });
 
   test('can be closed from its own callback', async () => {
@@ -85,7 +87,7 @@ describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
       watch.close();
       watcher.watch(fd, () => void watcher.close().then(resolve)).arm();
     });
-    ring(fd);
+    ring(button);
     await closed;
   });
 
@@ -98,7 +100,7 @@ describe.each(['onThread', 'onLoop'] as const)('a watcher %s', (kind) => {
 
 test('a reactor that is stopped takes nothing more, and can be told so twice', () => {
   const reactor = new Reactor(() => {});
-  const fd = createEventFd();
+  const [fd, button] = createDoorbell();
   const token = reactor.add(fd);
   reactor.stop();
   reactor.stop();
@@ -107,16 +109,17 @@ test('a reactor that is stopped takes nothing more, and can be told so twice', (
   expect(() => reactor.add(fd)).toThrow('stopped');
   expect(() => reactor.attach()).toThrow('stopped');
   closeFd(fd);
+  closeFd(button);
 });
 
 describe('an OS process with a watcher', () => {
   const HEAD = `
     const { Watcher } = require('./dist/native/watcher.js');
-    const { createEventFd } = require('./dist/native/index.js');
+    const { createDoorbell } = require('./dist/native/index.js');
     const { Worker, isMainThread, parentPort } = require('node:worker_threads');
     const fs = require('node:fs');
-    const ring = (fd) => fs.writeSync(fd, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]));
-    const fd = createEventFd();`;
+    const [fd, button] = createDoorbell();
+    const ring = (doorbell) => fs.writeSync(doorbell, 'x');`;
 
   async function runNode(program: string): Promise<{ status: number | null; printed: string }> {
     const cwd = path.join(__dirname, '../..');
@@ -128,7 +131,7 @@ describe('an OS process with a watcher', () => {
     '%s ends at once by process.exit, in a callback and outside',
     async (kind) => {
       for (const program of [
-        `const w = Watcher.${kind}(); w.watch(fd, () => process.exit(7)).arm(); ring(fd);`,
+        `const w = Watcher.${kind}(); w.watch(fd, () => process.exit(7)).arm(); ring(button);`,
         `Watcher.${kind}(); setTimeout(() => process.exit(7), 50);`,
         `Watcher.${kind}(); process.exit(7);`,
       ]) {
@@ -151,7 +154,7 @@ describe('an OS process with a watcher', () => {
 
   test.each(['onThread', 'onLoop'])('%s reports what a callback throws as uncaught', async (kind) => {
     const { status, printed } = await runNode(
-      `const w = Watcher.${kind}(); w.watch(fd, () => { throw new Error('mine'); }).arm(); ring(fd);`,
+      `const w = Watcher.${kind}(); w.watch(fd, () => { throw new Error('mine'); }).arm(); ring(button);`,
     );
     expect(status).toBe(1);
     expect(printed).toContain('Error: mine');
@@ -163,7 +166,7 @@ describe('an OS process with a watcher', () => {
       const worker = (last: string): string => `${HEAD}
       const w = Watcher.${kind}();
       w.watch(fd, () => ${last}).arm();
-      ring(fd);`;
+      ring(button);`;
       for (const last of ["parentPort.postMessage('up')", 'process.exit()', 'w.close()']) {
         const { status, printed } = await runNode(`
         const worker = new Worker(${JSON.stringify(worker(last))}, { eval: true });

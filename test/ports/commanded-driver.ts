@@ -3,7 +3,7 @@ import { readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { ErlangError } from '#actors/errors';
 import { list } from '#actors/term';
-import { closeFd, createEventFd } from '#native';
+import { closeFd, createDoorbell } from '#native';
 import {
   type Driver,
   type DriverInstance,
@@ -73,6 +73,7 @@ const SELECT = ERL_DRV_READ + ERL_DRV_USE;
 
 class Commanded implements DriverInstance {
   #event: number | undefined = undefined;
+  #button = -1;
   #monitor: DriverMonitor | undefined = undefined;
 
   constructor(
@@ -147,7 +148,9 @@ class Commanded implements DriverInstance {
 
   stop(): void {
     this.#note(`stop(q=${this.port.sizeq()})`);
-    if (this.#event !== undefined) this.port.select(this.#event, SELECT, false);
+    if (this.#event === undefined) return;
+    closeFd(this.#button);
+    this.port.select(this.#event, SELECT, false);
   }
 
   #note(what: string): void {
@@ -270,11 +273,11 @@ class Commanded implements DriverInstance {
         return 'ok';
       }
       case 26:
-        this.#event = createEventFd();
+        [this.#event, this.#button] = createDoorbell();
         port.select(this.#event, SELECT, true);
         return 'ok';
       case 27:
-        writeSync(this.#event as number, Buffer.from(BigUint64Array.of(1n).buffer));
+        writeSync(this.#button, 'x');
         return 'ok';
       case 28:
         return String(port.sizeq());
@@ -297,6 +300,7 @@ class Commanded implements DriverInstance {
         return String(port.sizeq());
       case 36:
         port.select(this.#event as number, SELECT, false);
+        closeFd(this.#button);
         this.#event = undefined;
         return 'ok';
       case 37:

@@ -48,7 +48,7 @@ test.each([60, 61])('%i of them', async (more) => {
   const limit = threadsOf(isRoot ? 65_534 : (process.getuid?.() as number)) + more;
   const [file, ...args] = [...UNPRIVILEGED, 'bash', '-c', `ulimit -u ${limit}; exec "$0" -e "$1"`];
   // Nothing but what the program says.
-  const env = { BASH_ENV: '' };
+  const env = { BASH_ENV: '', NODE_V8_COVERAGE: '' };
   const { stdout, stderr } = await run(file as string, [...args, process.execPath, PROGRAM], { env });
   const opened = Number(stdout);
   expect(opened).toBeGreaterThan(5);

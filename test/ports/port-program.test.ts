@@ -250,6 +250,13 @@ test('a command, and the name of a file, may be bytes that are no text', () =>
     expect(await next(self, echo)).toEqual(['data', said]);
   }));
 
+test('no shell reads the arguments that are given to a file', () =>
+  runProcess(runtime, async (self) => {
+    const said = '$(id) `id`; id | id > x & * ~ "\'\\ $HOME\nid';
+    const port = self.open_port(['spawn_executable', '/bin/echo'], [['args', [said]], 'binary']);
+    expect(String(((await next(self, port)) as ['data', Buffer])[1])).toBe(`${said}\n`);
+  }));
+
 test('a zero byte cannot be passed to a program', () =>
   runProcess(runtime, (self) => {
     const open = (...options: Parameters<Self['open_port']>[1] & object[]) =>
@@ -355,6 +362,16 @@ describe('descriptors', () => {
       }
       expect(size).toBe(200_000);
       self.port_close(port);
+    });
+    fs.closeSync(fd);
+  });
+
+  test('that fail to be read end the port, with the error as the reason', async () => {
+    const fd = fs.openSync(directory, 'r');
+    await runProcess(runtime, async (self) => {
+      self.process_flag('trap_exit', true);
+      const port = self.open_port(['fd', fd, fd], ['in']);
+      expect(await self.receive()).toEqual(['EXIT', port, 'eisdir']);
     });
     fs.closeSync(fd);
   });

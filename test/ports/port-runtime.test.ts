@@ -208,6 +208,21 @@ describe('stop', () => {
     }
   }
 
+  test.each(['port_control', 'port_call'] as const)('called by a driver in an async %s', async (ask) => {
+    const answer = async (): Promise<never> => {
+      runtime.stop();
+      return new Promise(() => {});
+    };
+    runtime.addDriver({ name: 'test', start: () => ({ control: answer, call: answer }) });
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    const pid = runtime.spawn((self) => self[ask](self.open_port('test'), 0, ''));
+    await pause();
+    expect(pid.receiver).toBeUndefined();
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
   test('a port that outputs while it is stopped does no harm', async () => {
     runtime.addDriver({
       name: 'test',

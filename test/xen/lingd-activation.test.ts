@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeFd, connectUnix, createEventFd, listenUnix, sendDatagram } from '#native';
+import { closeFd, connectUnix, listenUnix, sendDatagram } from '#native';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { Box, LINGD } from '../support/box';
 import { eventually, kill, processesWith } from '../support/residue';
@@ -40,6 +40,13 @@ function domainProgram() {
     await listen();
     await domain.stop();
   });
+}
+
+/** It has long had the time to find the lingd before it. */
+async function hasLookedRound({ pid }: ChildProcess): Promise<void> {
+  const maps = `/proc/${pid}/maps`;
+  await eventually(() => fs.readFileSync(maps, 'utf8').includes('ling_tubes.node'), true);
+  await sleep(300);
 }
 
 /** The sockets of a unit, and what is in them. */
@@ -165,7 +172,7 @@ describe('while a service manager listens', () => {
     const first = unit.start();
     await join();
     const second = unit.start();
-    await sleep(300);
+    await hasLookedRound(second);
     expect(second.exitCode).toBe(null);
     first.kill('SIGTERM');
     await eventually(async () => (await status()).pid, second.pid);
@@ -176,7 +183,7 @@ describe('while a service manager listens', () => {
     unit.start();
     await join();
     const second = unit.start();
-    await sleep(300);
+    await hasLookedRound(second);
     second.kill('SIGTERM');
     expect((await endOf(second)).status).toBe(0);
   });
@@ -280,7 +287,7 @@ describe('what it is handed', () => {
     ['no number of them', [socket, domain], { LISTEN_FDS: 'two' }, 'LISTEN_FDS is no number: two'],
     ['no process id', [socket, domain], { LISTEN_PID: 'me' }, 'LISTEN_PID is no number: me'],
     ['more than there are', [socket, domain], { LISTEN_FDS: '3' }, 'descriptor 5 is no socket'],
-    ['no socket', [socket, createEventFd], {}, 'descriptor 4 is no socket'],
+    ['no socket', [socket, () => fs.openSync('/dev/null', 'r')], {}, 'descriptor 4 is no socket'],
     [
       'a connection',
       [socket, () => connectUnix(path.join(box.rundir, 'socket'))],

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { allocatePages, closeFd, connectUnix, createEventFd, mapPages, sendWithFds } from '#native';
+import { allocatePages, closeFd, connectUnix, mapPages, sendWithFds } from '#native';
 import { encodeNumbers, HYPERCALL_GRANT, HYPERCALL_HELLO, HYPERCALL_MAP } from '#xen/hypercall';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { encodePacket, XS_CONTROL, XS_READ } from '#xen/xenstore/wire';
@@ -432,8 +432,8 @@ describe('grants', () => {
     const { payload } = await a.xenstore.request(HYPERCALL_GRANT, encodeNumbers(b.domid, 2), { fds: [fd] });
     const first = payload.readUInt32LE();
     await expect(b.map(a.domid, [first, first + 1])).rejects.toThrow('beyond the end');
-    const eventFd = { fds: [createEventFd()] };
-    const refused = a.xenstore.request(HYPERCALL_GRANT, encodeNumbers(b.domid, 1), eventFd);
+    const device = { fds: [openDevice()] };
+    const refused = a.xenstore.request(HYPERCALL_GRANT, encodeNumbers(b.domid, 1), device);
     await expect(refused).rejects.toMatchObject({ code: 'EINVAL' });
     pages.close();
   });
@@ -468,9 +468,9 @@ describe('event channels', () => {
       [bound, own],
     ] as const) {
       let rung = 0;
-      const watch = a.watcher.watch(to.wait, () => rung++);
+      const watch = a.watcher.watch(to.doorbell, () => rung++);
       watch.arm();
-      fs.writeSync(from.kick, Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]));
+      fs.writeSync(from.doorbell, 'x');
       await eventually(() => rung, 1);
       watch.close();
     }
@@ -558,7 +558,7 @@ describe('what lingd is sent', () => {
       ]) {
         for (const count of [0, 1, 2, 64]) {
           const fd = connectUnix(path.join(box.rundir, name));
-          const given = Array.from({ length: count }, createEventFd);
+          const given = Array.from({ length: count }, openDevice);
           if (bytes.length > 0) sendWithFds(fd, bytes, given);
           // Once more behind it, so that some of them belong to half a packet.
           if (bytes === half) sendWithFds(fd, Buffer.from([97]), given);
@@ -578,7 +578,7 @@ describe('what lingd is sent', () => {
     const lingd = await box.lingd();
     const domain = await join();
     const start = descriptorsOf(lingd.pid as number);
-    const fds = (count: number): number[] => Array.from({ length: count }, createEventFd);
+    const fds = (count: number): number[] => Array.from({ length: count }, openDevice);
     await domain.xenstore.request(XS_READ, Buffer.from('name\0'), { fds: fds(3) });
     await domain.xenstore.request(HYPERCALL_HELLO, Buffer.from('y'), { fds: fds(64) });
     for (const [numbers, count] of [
@@ -677,3 +677,8 @@ test('grants are refused without lingd, and nothing of them is left', async () =
   expect(() => mapPages([])).toThrow();
   fs.rmSync(box.rundir, { recursive: true, force: true });
 });
+
+/** A descriptor of something that nobody wants here. */
+function openDevice(): number {
+  return fs.openSync('/dev/null', 'r');
+}

@@ -1,6 +1,9 @@
 /** Domains, and a lingd, that may not have more descriptors for a moment: what they ask for is refused, and they go on. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LinuxHypervisor } from '#xen/linux-hypervisor';
 import { Box } from '../support/box';
 import { descriptorsOf, eventually } from '../support/residue';
@@ -89,23 +92,46 @@ test('what a domain has no descriptors for it does not get, and all else it gets
     stdout: [
       'grant EMFILE 0 ok 0 ok 0 ok 0 a b\n',
       'map EMFILE 0 ok 0 ok 0 ok 0 a b\n',
-      'allocate EMFILE 0 EMFILE 0 ok 0 ok 0 a b\n',
-      'bind EMFILE 0 EMFILE 0 ok 0 ok 0 a b\n',
+      'allocate EMFILE 0 ok 0 ok 0 ok 0 a b\n',
+      'bind EMFILE 0 ok 0 ok 0 ok 0 a b\n',
       'lingd 0\n',
     ].join(''),
   });
   await eventually(() => descriptorsOf(lingd.pid as number), before);
 });
 
+/** Leaves a lingd so many descriptors; answers what gives it enough again. */
+async function leave({ pid }: ChildProcess, count: number): Promise<() => Promise<unknown>> {
+  const limit = (nofile: number) => run('prlimit', ['--pid', String(pid), `--nofile=${nofile}:1000`]);
+  const taken = new Set(fs.readdirSync(`/proc/${pid}/fd`).map(Number));
+  const free = Array.from({ length: 1000 }, (_, fd) => fd).filter((fd) => !taken.has(fd));
+  // None above that one may be.
+  await limit(free[count] as number);
+  return () => limit(1000);
+}
+
+test.each([0, 1])(
+  'a domain that comes while lingd has %i descriptors left waits, and is let in',
+  async (left) => {
+    const lingd = await box.lingd();
+    const first = await join('first');
+    const start = descriptorsOf(lingd.pid as number).length;
+    const end = await leave(lingd, left);
+    const joining = join('second');
+    await expect(Promise.race([joining, sleep(300)])).resolves.toBe(undefined);
+    expect(await first.xenstore.readString('name')).toBe('first');
+    await end();
+    await (await joining).close();
+    await eventually(() => descriptorsOf(lingd.pid as number).length, start);
+  },
+);
+
 test('what lingd has no descriptors for is refused, and nobody else notices', async () => {
   const lingd = await box.lingd();
   const [a, b, other] = [await join('a'), await join('b'), await join('other')];
   const count = (): number => descriptorsOf(lingd.pid as number).length;
   const start = count();
-  const limit = (nofile: number) => run('prlimit', ['--pid', String(lingd.pid), `--nofile=${nofile}:1000`]);
-  const taken = new Set(fs.readdirSync(`/proc/${lingd.pid}/fd`).map(Number));
-  // The first that is free: none is below it, and none may be above.
-  await limit(Array.from({ length: 1000 }, (_, fd) => fd).findIndex((fd) => !taken.has(fd)));
+  const end = await leave(lingd, 0);
   const asked = await Promise.allSettled([
     a.grant(b.domid, 1),
     other.xenstore.readString('name'),
@@ -119,10 +145,22 @@ test('what lingd has no descriptors for is refused, and nobody else notices', as
     { status: 'fulfilled', value: 'a' },
   ]);
   expect(count()).toBe(start);
-  await limit(1000);
+  await end();
   const grant = await a.grant(b.domid, 1);
   (await b.map(a.domid, grant.refs)).close();
   grant.pages.close();
   grant.end();
   await eventually(count, start);
+});
+
+test('a lingd that has no descriptors left ends as any other', async () => {
+  const lingd = await box.lingd();
+  const first = await join('first');
+  const end = once(lingd, 'close');
+  await leave(lingd, 0);
+  lingd.kill('SIGTERM');
+  await end;
+  expect(lingd.exitCode).toBe(0);
+  // From the next one.
+  expect(await first.xenstore.readString('name')).toBe('first');
 });

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { acceptUnix, closeFd, connectUnix, createEventFd, listenUnix, sendWithFds } from '#native';
+import { acceptUnix, closeFd, connectUnix, createDoorbell, listenUnix, sendWithFds } from '#native';
 import { Watcher } from '#native/watcher';
 import { UnixChannel } from '#xen/unix-channel';
 import { encodePacket } from '#xen/xenstore/wire';
@@ -31,7 +31,7 @@ test.each([1, 15, 16, 17, 35])(
     // Fifteen large packets and one that leaves `split` bytes of the first chunk to the next.
     for (let i = 0; i < 15; i++) sendWithFds(client, packet(0, 4096), []);
     sendWithFds(client, packet(0, CHUNK - split - 15 * (4096 + 16) - 16), []);
-    const given = [createEventFd(), createEventFd()];
+    const given = createDoorbell();
     sendWithFds(client, packet(1, 20), given);
     sendWithFds(client, packet(2, 20), []);
     sendWithFds(client, packet(3, 20), given.slice(0, 1));
@@ -60,9 +60,9 @@ test('a packet that is too long to be sent takes its descriptors along into noth
   const watcher = Watcher.onLoop();
   const channel = new UnixChannel(watcher, connectUnix(path.join(directory, 's')));
   const long = { type: 2, reqId: 1, txId: 0, payload: Buffer.alloc(4097) };
-  expect(() => channel.send(long, [createEventFd()])).toThrow(expect.objectContaining({ code: 'E2BIG' }));
+  expect(() => channel.send(long, createDoorbell())).toThrow(expect.objectContaining({ code: 'E2BIG' }));
   channel.close();
-  channel.send({ ...long, payload: Buffer.alloc(0) }, [createEventFd()]);
+  channel.send({ ...long, payload: Buffer.alloc(0) }, createDoorbell());
   await watcher.close();
   closeFd(listener);
   fs.rmSync(directory, { recursive: true });
