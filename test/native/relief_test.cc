@@ -212,9 +212,11 @@ bool within(const std::function<bool()>& condition, int milliseconds) {
   return condition();
 }
 
-// Writes so many that there is pressure.
+// Writes so many that there is pressure; not more than a ring has room for, as one that is relieved in time never fills up,
+// but the inbox does, which then is relieved no more.
 void press(Sender& sender, PackedTube& tube) {
-  while (tube.freeSlots() > 10) sender.send();
+  const uint64_t enough = tube.counters().sentBytes + LEAST_RING;
+  while (tube.freeSlots() > 10 && tube.counters().sentBytes < enough) sender.send();
 }
 
 // Waits until the relief has taken that out: it may have been at it before the last of it was written, and leaves what then
